@@ -1,0 +1,1 @@
+//! Composes the parts: portrait, motion and renderer become frames in outputs

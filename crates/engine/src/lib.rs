@@ -1,0 +1,1 @@
+//! Named stages, bounded channels, cancellation and statistics

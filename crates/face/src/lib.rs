@@ -1,0 +1,1 @@
+//! Finds a face in a picture: detection, landmarks, blendshapes and head pose

@@ -1,0 +1,1 @@
+//! Pictures in, GStreamer out: files, frame folders and contact sheets

@@ -1,0 +1,1 @@
+//! The rig and the warp: coefficients and a portrait in, a frame out

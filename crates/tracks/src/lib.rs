@@ -1,0 +1,1 @@
+//! Reads every kind of expression track into a timeline
