@@ -1,0 +1,49 @@
+# moue: `make` alone lists what there is to make.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+MOUE := $(TARGET_DIR)/release/moue
+
+.PHONY: help demo build test check bench memory setup clean
+
+help: ## List the targets
+	@echo 'make TARGET, where TARGET is one of:'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+
+demo: build ## Animate the example portrait: out/demo.mp4 and the contact sheet out/demo.png
+	@mkdir -p out
+	$(MOUE) animate examples/portraits/astronaut.png examples/tracks/emotions.csv \
+	  --framing head --size 512x512 -o out/demo.mp4 -o out/demo.png --overwrite
+	@scripts/after-demo.sh $(MOUE)
+
+build: ## Build the optimised program (installs system packages that are missing)
+	@scripts/setup.sh build
+	$(CARGO) build --release --locked -p moue-cli
+	@echo "built $(MOUE)"
+
+test: ## Run every test (installs system packages that are missing)
+	@scripts/setup.sh test
+	$(CARGO) test --workspace --locked
+
+check: ## What CI checks before the tests: formatting and lints, warnings are errors
+	@scripts/setup.sh test
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+bench: ## Frames per second of the renderer, the encoder and both together
+	@scripts/setup.sh test
+	scripts/bench.sh
+
+memory: ## Peak memory for a track of 10 seconds and one of 10 minutes
+	@scripts/setup.sh test
+	scripts/memory.sh
+
+setup: ## Only install the system packages that are missing
+	@scripts/setup.sh test
+
+clean: ## Remove what was built and rendered
+	$(CARGO) clean
+	rm -rf out
