@@ -49,7 +49,7 @@ pub fn parse_time(text: &str, rate: Option<FrameRate>) -> Result<f64, TimeError>
     if text.contains(':') {
         return clock(text).map_err(error);
     }
-    if let Some(frames) = text.strip_suffix('f') {
+    if let Some(frames) = text.strip_suffix('f').filter(|_| !text.ends_with("inf")) {
         let frames: u32 = frames.trim_end().parse().map_err(|_| error("expected a whole number of frames"))?;
         let rate = rate.ok_or_else(|| error("a time in frames needs a frame rate, which is not known here"))?;
         return Ok(rate.seconds_at(u64::from(frames)));
