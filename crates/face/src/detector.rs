@@ -1,0 +1,133 @@
+//! MediaPipe's short-range face detector: boxes and eyes in one square region of a picture.
+
+use std::sync::Arc;
+
+use image::RgbImage;
+use rten::ThreadPool;
+
+use crate::FaceError;
+use crate::nets::Net;
+use crate::region::{Border, Bounds, Region};
+
+/// Side of the net's input, pixels.
+const INPUT: usize = 128;
+/// One anchor for each candidate: two per cell on a 16x16 grid, then six per cell on 8x8.
+const ANCHORS: usize = 16 * 16 * 2 + 8 * 8 * 6;
+/// Values per candidate: a box, then six keypoints.
+const VALUES: usize = 16;
+/// Boxes that overlap more than this (intersection over union) are the same face.
+const SAME_FACE_IOU: f32 = 0.3;
+/// The lowest score of a candidate.
+pub(crate) const MIN_SCORE: f32 = 0.5;
+
+/// A face that the detector saw.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Detection {
+    /// 0..1.
+    pub(crate) score: f32,
+    /// Square box from brow to chin.
+    pub(crate) bounds: Bounds,
+    /// The subject's right eye.
+    pub(crate) right_eye: [f32; 2],
+    /// The subject's left eye.
+    pub(crate) left_eye: [f32; 2],
+}
+
+impl Detection {
+    /// The region to look for landmarks in.
+    pub(crate) fn landmark_region(&self) -> Region {
+        Region::around(&self.bounds, self.right_eye, self.left_eye)
+    }
+}
+
+/// The detector net and its anchors.
+pub(crate) struct Detector {
+    net: Net,
+    anchors: Vec<[f32; 2]>,
+}
+
+impl Detector {
+    pub(crate) fn new(threads: Arc<ThreadPool>) -> Result<Self, FaceError> {
+        let net = Net::load(
+            "face_detector",
+            include_bytes!("../models/face_detector.onnx"),
+            &[("t175", ANCHORS * VALUES), ("t174", ANCHORS)],
+            threads,
+        )?;
+        Ok(Self { net, anchors: anchors() })
+    }
+
+    /// Faces in an unturned region, best first, in picture coordinates (pixels).
+    pub(crate) fn detect(&self, image: &RgbImage, region: &Region) -> Result<Vec<Detection>, FaceError> {
+        let input = region.sample(image, INPUT, Border::Black, 1.0 / 127.5, -1.0);
+        let outputs = self.net.run(&[1, INPUT, INPUT, 3], input)?;
+        let candidates = decode(&outputs[0], &outputs[1], &self.anchors);
+        Ok(merge(candidates)
+            .into_iter()
+            .map(|found| Detection {
+                bounds: Bounds {
+                    min: region.image_from_region(found.bounds.min),
+                    max: region.image_from_region(found.bounds.max),
+                },
+                right_eye: region.image_from_region(found.right_eye),
+                left_eye: region.image_from_region(found.left_eye),
+                ..found
+            })
+            .collect())
+    }
+}
+
+/// Anchor centres, 0..1, in the order of the net's outputs.
+fn anchors() -> Vec<[f32; 2]> {
+    let grid = |cells: usize, per_cell: usize| {
+        (0..cells * cells * per_cell).map(move |i| {
+            let cell = i / per_cell;
+            [cell % cells, cell / cells].map(|index| (index as f32 + 0.5) / cells as f32)
+        })
+    };
+    grid(16, 2).chain(grid(8, 6)).collect()
+}
+
+/// Candidates at or above [`MIN_SCORE`], in region coordinates (0..1).
+fn decode(boxes: &[f32], logits: &[f32], anchors: &[[f32; 2]]) -> Vec<Detection> {
+    let candidates = boxes.chunks_exact(VALUES).zip(logits).zip(anchors);
+    candidates
+        .filter_map(|((raw, &logit), anchor)| {
+            let score = 1.0 / (1.0 + (-logit.clamp(-100.0, 100.0)).exp());
+            let point = |i: usize| [raw[i] / INPUT as f32 + anchor[0], raw[i + 1] / INPUT as f32 + anchor[1]];
+            let center = point(0);
+            let half = [raw[2] / INPUT as f32 / 2.0, raw[3] / INPUT as f32 / 2.0];
+            (score >= MIN_SCORE && half[0] > 0.0 && half[1] > 0.0).then(|| Detection {
+                score,
+                bounds: Bounds {
+                    min: [center[0] - half[0], center[1] - half[1]],
+                    max: [center[0] + half[0], center[1] + half[1]],
+                },
+                right_eye: point(4),
+                left_eye: point(6),
+            })
+        })
+        .collect()
+}
+
+/// Weighted non-maximum suppression: each best candidate becomes the mean, weighted by score, of all that overlap it.
+fn merge(mut candidates: Vec<Detection>) -> Vec<Detection> {
+    candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let mut merged = Vec::new();
+    while let Some(best) = candidates.first().cloned() {
+        let (same, others): (Vec<_>, Vec<_>) =
+            candidates.into_iter().partition(|candidate| candidate.bounds.iou(&best.bounds) > SAME_FACE_IOU);
+        let total: f32 = same.iter().map(|candidate| candidate.score).sum();
+        let mean = |point: fn(&Detection) -> [f32; 2]| {
+            [0, 1].map(|axis| same.iter().map(|one| point(one)[axis] * one.score).sum::<f32>() / total)
+        };
+        merged.push(Detection {
+            score: best.score,
+            bounds: Bounds { min: mean(|d| d.bounds.min), max: mean(|d| d.bounds.max) },
+            right_eye: mean(|d| d.right_eye),
+            left_eye: mean(|d| d.left_eye),
+        });
+        candidates = others;
+    }
+    merged
+}

@@ -1,0 +1,52 @@
+//! What can go wrong while a picture is analysed.
+
+use thiserror::Error;
+
+/// Why a picture could not be analysed.
+///
+/// A picture without a face is not an error: [`FaceTracker::analyze`](crate::FaceTracker::analyze) then returns an
+/// empty list.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum FaceError {
+    /// An embedded net could not be loaded: the program was built wrongly, or there is no memory.
+    #[error("cannot load the embedded net {net}\nhint: crates/face/models/README.md says how to make the nets again")]
+    Load {
+        /// Which net.
+        net: &'static str,
+        /// What the runtime said.
+        #[source]
+        source: rten::LoadError,
+    },
+    /// An embedded net failed while running.
+    #[error("the net {net} failed while running")]
+    Run {
+        /// Which net.
+        net: &'static str,
+        /// What the runtime said.
+        #[source]
+        source: rten::RunError,
+    },
+    /// An embedded net is not the one that this crate was written for.
+    #[error("the net {net} returned {found} as {output}, expected {expected} values of type f32")]
+    Output {
+        /// Which net.
+        net: &'static str,
+        /// Which of its outputs.
+        output: &'static str,
+        /// What came out.
+        found: String,
+        /// How many values were expected.
+        expected: usize,
+    },
+    /// A picture side is zero or too long for the sampling arithmetic.
+    #[error("cannot analyse a picture of {width}x{height} pixels, expected sides from 1 to {max_side}")]
+    PictureSize {
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+        /// The longest side that is accepted.
+        max_side: u32,
+    },
+}

@@ -1,0 +1,153 @@
+//! Square, turned regions of a picture, and sampling them into the nets' inputs.
+
+use image::RgbImage;
+
+/// A square region of a picture that may be turned and may reach out of the picture.
+///
+/// Points are picture coordinates as MediaPipe uses them on the CPU: the integer (x, y) is the centre of a pixel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Region {
+    /// Centre (x, y), pixels.
+    pub(crate) center: [f32; 2],
+    /// Side, pixels.
+    pub(crate) side: f32,
+    /// Turn in radians; positive turns the region's x axis towards the picture's y axis (clockwise as seen).
+    pub(crate) angle: f32,
+}
+
+impl Region {
+    /// The smallest centred square that holds a whole picture.
+    pub(crate) fn whole(image: &RgbImage) -> Self {
+        let (width, height) = (image.width() as f32, image.height() as f32);
+        Self { center: [width / 2.0, height / 2.0], side: width.max(height), angle: 0.0 }
+    }
+
+    /// The region around a box and an eye line that the landmark net was trained for: 1.5 times the longer side,
+    /// turned so that the line from `right_eye` to `left_eye` (the subject's) lies level.
+    pub(crate) fn around(bounds: &Bounds, right_eye: [f32; 2], left_eye: [f32; 2]) -> Self {
+        let [width, height] = bounds.size();
+        Self {
+            center: [(bounds.min[0] + bounds.max[0]) / 2.0, (bounds.min[1] + bounds.max[1]) / 2.0],
+            side: width.max(height) * 1.5,
+            angle: (left_eye[1] - right_eye[1]).atan2(left_eye[0] - right_eye[0]),
+        }
+    }
+
+    /// Whether the region can be sampled: finite, and with an extent.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.center.iter().all(|c| c.is_finite()) && self.side.is_finite() && self.side >= 1.0 && self.angle.is_finite()
+    }
+
+    /// Maps region coordinates, 0..1 from corner to corner, to the picture.
+    pub(crate) fn image_from_region(&self, [u, v]: [f32; 2]) -> [f32; 2] {
+        let (sin, cos) = self.angle.sin_cos();
+        let (x, y) = ((u - 0.5) * self.side, (v - 0.5) * self.side);
+        [self.center[0] + cos * x - sin * y, self.center[1] + sin * x + cos * y]
+    }
+
+    /// Samples the region on a grid of `size` x `size` points into `size * size * 3` values, rows of RGB, each
+    /// `pixel * scale + offset`, by plain bilinear interpolation.
+    ///
+    /// Grid point i lies at i / `size` of the side, as in MediaPipe's CPU path. Shrinking is not antialiased on
+    /// purpose: the nets never saw that, and landmarks move by pixels when they do.
+    pub(crate) fn sample(&self, image: &RgbImage, size: usize, border: Border, scale: f32, offset: f32) -> Vec<f32> {
+        let (width, height) = (image.width() as i64, image.height() as i64);
+        let stride = image.width() as usize * 3;
+        let pixels = image.as_raw();
+        let (sin, cos) = self.angle.sin_cos();
+        let step = self.side / size as f32;
+        let [left, top] = self.image_from_region([0.0, 0.0]);
+        let mut samples = vec![0.0; size * size * 3];
+        for (row, row_samples) in samples.chunks_exact_mut(size * 3).enumerate() {
+            let (row_x, row_y) = (left - sin * step * row as f32, top + cos * step * row as f32);
+            for (column, sample) in row_samples.chunks_exact_mut(3).enumerate() {
+                let x = row_x + cos * step * column as f32;
+                let y = row_y + sin * step * column as f32;
+                let (floor_x, floor_y) = (x.floor(), y.floor());
+                let (fx, fy) = (x - floor_x, y - floor_y);
+                let (x0, y0) = (floor_x as i64, floor_y as i64);
+                let value = if x0 >= 0 && y0 >= 0 && x0 + 1 < width && y0 + 1 < height {
+                    let at = y0 as usize * stride + x0 as usize * 3;
+                    let (upper, lower) = (&pixels[at..at + 6], &pixels[at + stride..at + stride + 6]);
+                    [0, 1, 2].map(|c| {
+                        let [a, b] = [upper[c], upper[c + 3]].map(f32::from);
+                        let [d, e] = [lower[c], lower[c + 3]].map(f32::from);
+                        let (over, under) = (a + (b - a) * fx, d + (e - d) * fx);
+                        over + (under - over) * fy
+                    })
+                } else {
+                    let taps = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(dx, dy)| border.pixel(image, x0 + dx, y0 + dy));
+                    let weights = [(1.0 - fx) * (1.0 - fy), fx * (1.0 - fy), (1.0 - fx) * fy, fx * fy];
+                    [0, 1, 2].map(|c| taps.iter().zip(weights).map(|(tap, weight)| tap[c] * weight).sum())
+                };
+                for (sample, value) in sample.iter_mut().zip(value) {
+                    *sample = value * scale + offset;
+                }
+            }
+        }
+        samples
+    }
+}
+
+/// What lies outside the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Border {
+    /// Black, as the detector expects around a letterboxed picture.
+    Black,
+    /// The nearest pixel of the picture, as the landmark net expects around a face that is cut off.
+    Nearest,
+}
+
+impl Border {
+    fn pixel(self, image: &RgbImage, x: i64, y: i64) -> [f32; 3] {
+        let inside = [x.clamp(0, i64::from(image.width()) - 1), y.clamp(0, i64::from(image.height()) - 1)];
+        if self == Self::Black && inside != [x, y] {
+            return [0.0; 3];
+        }
+        image.get_pixel(inside[0] as u32, inside[1] as u32).0.map(f32::from)
+    }
+}
+
+/// An upright box between two corners, in whatever units its points have.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Bounds {
+    pub(crate) min: [f32; 2],
+    pub(crate) max: [f32; 2],
+}
+
+impl Bounds {
+    /// The tightest box around points; `None` for no points.
+    pub(crate) fn of_points(points: impl IntoIterator<Item = [f32; 2]>) -> Option<Self> {
+        points.into_iter().fold(None, |bounds, point| {
+            Some(match bounds {
+                None => Self { min: point, max: point },
+                Some(Self { min, max }) => Self {
+                    min: [min[0].min(point[0]), min[1].min(point[1])],
+                    max: [max[0].max(point[0]), max[1].max(point[1])],
+                },
+            })
+        })
+    }
+
+    /// Width and height.
+    pub(crate) fn size(&self) -> [f32; 2] {
+        [self.max[0] - self.min[0], self.max[1] - self.min[1]]
+    }
+
+    /// Area; 0 for an inside-out box.
+    pub(crate) fn area(&self) -> f32 {
+        let [width, height] = self.size();
+        width.max(0.0) * height.max(0.0)
+    }
+
+    /// Intersection over union, 0..1.
+    pub(crate) fn iou(&self, other: &Self) -> f32 {
+        let common = Self {
+            min: [self.min[0].max(other.min[0]), self.min[1].max(other.min[1])],
+            max: [self.max[0].min(other.max[0]), self.max[1].min(other.max[1])],
+        }
+        .area();
+        let union = self.area() + other.area() - common;
+        if union > 0.0 { common / union } else { 0.0 }
+    }
+}
