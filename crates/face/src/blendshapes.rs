@@ -87,7 +87,7 @@ impl BlendshapeNet {
         let net = Net::load(
             "face_blendshapes",
             include_bytes!("../models/face_blendshapes.onnx"),
-            &[("t195", BLENDSHAPE_COUNT)],
+            &[("scores", BLENDSHAPE_COUNT)],
             threads,
         )?;
         Ok(Self { net })

@@ -51,7 +51,7 @@ impl Detector {
         let net = Net::load(
             "face_detector",
             include_bytes!("../models/face_detector.onnx"),
-            &[("t175", ANCHORS * VALUES), ("t174", ANCHORS)],
+            &[("boxes", ANCHORS * VALUES), ("logits", ANCHORS)],
             threads,
         )?;
         Ok(Self { net, anchors: anchors() })
@@ -60,7 +60,7 @@ impl Detector {
     /// Faces in an unturned region, best first, in picture coordinates (pixels).
     pub(crate) fn detect(&self, image: &RgbImage, region: &Region) -> Result<Vec<Detection>, FaceError> {
         let input = region.sample(image, INPUT, Border::Black, 1.0 / 127.5, -1.0);
-        let outputs = self.net.run(&[1, INPUT, INPUT, 3], input)?;
+        let outputs = self.net.run(&[1, 3, INPUT, INPUT], input)?;
         let candidates = decode(&outputs[0], &outputs[1], &self.anchors);
         Ok(merge(candidates)
             .into_iter()

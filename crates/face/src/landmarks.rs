@@ -31,7 +31,7 @@ impl Landmarker {
         let net = Net::load(
             "face_landmarks_detector",
             include_bytes!("../models/face_landmarks_detector.onnx"),
-            &[("t473", LANDMARK_COUNT * 3), ("t472", 1)],
+            &[("landmarks", LANDMARK_COUNT * 3), ("presence_logit", 1)],
             threads,
         )?;
         Ok(Self { net })
@@ -40,7 +40,7 @@ impl Landmarker {
     /// Landmarks in a region, and how sure the net is that the region holds a face (0..1).
     pub(crate) fn locate(&self, image: &RgbImage, region: &Region) -> Result<(Box<Landmarks>, f32), FaceError> {
         let input = region.sample(image, INPUT, Border::Nearest, 1.0 / 255.0, 0.0);
-        let outputs = self.net.run(&[1, INPUT, INPUT, 3], input)?;
+        let outputs = self.net.run(&[1, 3, INPUT, INPUT], input)?;
         let presence = 1.0 / (1.0 + (-outputs[1][0]).exp());
         let mut landmarks = Box::new([[0.0; 3]; LANDMARK_COUNT]);
         for (landmark, raw) in landmarks.iter_mut().zip(outputs[0].chunks_exact(3)) {

@@ -30,7 +30,7 @@ impl Net {
             .load_static_slice(onnx)
             .map_err(|source| FaceError::Load { net: name, source })?;
         let node = |id| model.node_id(id).map_err(|source| FaceError::Run { net: name, source });
-        let input = node("t0")?;
+        let input = node("input")?;
         let outputs = outputs.iter().map(|&(id, len)| Ok((node(id)?, id, len))).collect::<Result<_, FaceError>>()?;
         Ok(Self { name, model, input, outputs, threads })
     }

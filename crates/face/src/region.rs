@@ -45,8 +45,8 @@ impl Region {
         [self.center[0] + cos * x - sin * y, self.center[1] + sin * x + cos * y]
     }
 
-    /// Samples the region on a grid of `size` x `size` points into `size * size * 3` values, rows of RGB, each
-    /// `pixel * scale + offset`, by plain bilinear interpolation.
+    /// Samples the region on a grid of `size` x `size` points into three planes (R, G, B) of `size` rows, each
+    /// value `pixel * scale + offset`, by plain bilinear interpolation.
     ///
     /// Grid point i lies at i / `size` of the side, as in MediaPipe's CPU path. Shrinking is not antialiased on
     /// purpose: the nets never saw that, and landmarks move by pixels when they do.
@@ -57,10 +57,11 @@ impl Region {
         let (sin, cos) = self.angle.sin_cos();
         let step = self.side / size as f32;
         let [left, top] = self.image_from_region([0.0, 0.0]);
-        let mut samples = vec![0.0; size * size * 3];
-        for (row, row_samples) in samples.chunks_exact_mut(size * 3).enumerate() {
+        let plane = size * size;
+        let mut samples = vec![0.0; plane * 3];
+        for row in 0..size {
             let (row_x, row_y) = (left - sin * step * row as f32, top + cos * step * row as f32);
-            for (column, sample) in row_samples.chunks_exact_mut(3).enumerate() {
+            for column in 0..size {
                 let x = row_x + cos * step * column as f32;
                 let y = row_y + sin * step * column as f32;
                 let (floor_x, floor_y) = (x.floor(), y.floor());
@@ -80,8 +81,8 @@ impl Region {
                     let weights = [(1.0 - fx) * (1.0 - fy), fx * (1.0 - fy), (1.0 - fx) * fy, fx * fy];
                     [0, 1, 2].map(|c| taps.iter().zip(weights).map(|(tap, weight)| tap[c] * weight).sum())
                 };
-                for (sample, value) in sample.iter_mut().zip(value) {
-                    *sample = value * scale + offset;
+                for (c, value) in value.into_iter().enumerate() {
+                    samples[c * plane + row * size + column] = value * scale + offset;
                 }
             }
         }
