@@ -1,0 +1,149 @@
+//! The renderer: one portrait, any number of frames.
+
+use std::sync::Mutex;
+
+use glam::Vec2;
+use image::RgbImage;
+use moue_timeline::{Expression, Shape};
+use moue_topology::LANDMARK_COUNT;
+
+use crate::error::MeshError;
+use crate::eye::Eye;
+use crate::mouth::Mouth;
+use crate::pose::{Model, Pose};
+use crate::raster::{Corner, fill};
+use crate::rig::{LEFT, RIGHT, Rig};
+use crate::stage::Stage;
+use crate::texture::{Texture, View, for_output, sample_picture, to_rgb};
+
+/// Displacements below this (output pixels) cannot be seen and are not drawn.
+const STILL: f32 = 1e-3;
+
+/// Renders one portrait with any expression.
+///
+/// A frame depends on the expression alone: equal expressions give equal bytes, in any order and on any thread.
+pub struct MeshRenderer {
+    model: Model<'static>,
+    stage: Stage,
+    /// The portrait as the output shows it, unmoved.
+    still: RgbImage,
+    eyes: [Eye; 2],
+    mouth: Mouth,
+    /// Sign of each triangle's area in the portrait: one that turns its back is hidden by those that do not.
+    facing: Vec<bool>,
+    poses: Mutex<Vec<Pose>>,
+}
+
+impl MeshRenderer {
+    /// Prepares a portrait.
+    ///
+    /// `landmarks` are MediaPipe's 478 in pixels of `picture` (z towards the scene, same unit), `rest` the
+    /// coefficients of the expression that the picture shows, by [`Shape::index`], `view` where the output of `size`
+    /// (width, height) lies in the picture.
+    ///
+    /// # Errors
+    /// [`MeshError`] for landmarks that are no face, or a view or size without pixels.
+    pub fn new(
+        picture: &RgbImage,
+        landmarks: &[[f32; 3]; LANDMARK_COUNT],
+        rest: &[f32; Shape::COUNT],
+        view: View,
+        size: (u32, u32),
+    ) -> Result<MeshRenderer, MeshError> {
+        Self::with_rig(Rig::builtin()?, picture, landmarks, rest, view, size)
+    }
+
+    /// As [`MeshRenderer::new`], with another rig.
+    ///
+    /// # Errors
+    /// As [`MeshRenderer::new`].
+    pub fn with_rig(
+        rig: &'static Rig,
+        picture: &RgbImage,
+        landmarks: &[[f32; 3]; LANDMARK_COUNT],
+        rest: &[f32; Shape::COUNT],
+        view: View,
+        size: (u32, u32),
+    ) -> Result<MeshRenderer, MeshError> {
+        let finite = view.origin.iter().all(|v| v.is_finite()) && view.scale.is_finite();
+        if size.0 == 0 || size.1 == 0 || picture.width() == 0 || picture.height() == 0 || !finite || view.scale <= 0.0 {
+            return Err(MeshError::Size { width: size.0, height: size.1, scale: view.scale });
+        }
+        let model = Model::new(rig, landmarks, rest)?;
+        let (texels, scale) = for_output(picture, view.scale);
+        let extent = |pick: fn(Vec2, Vec2) -> Vec2| model.rest_px.iter().copied().reduce(pick).unwrap_or_default();
+        let (from, to) = (extent(Vec2::min) * scale, extent(Vec2::max) * scale);
+        let stage = Stage::new(view, Texture::cut(&texels, scale, from, to));
+        let still = RgbImage::from_fn(size.0, size.1, |x, y| {
+            let position = stage.picture_position(Vec2::new(x as f32 + 0.5, y as f32 + 0.5));
+            image::Rgb(to_rgb(sample_picture(&texels, stage.texture_position(position))))
+        });
+        let eyes = [RIGHT, LEFT].map(|side| Eye::new(side, &stage, &model, landmarks));
+        let mouth = Mouth::new(&stage, &model);
+        let facing = model.triangles.iter().map(|&t| area(t.map(|v| model.rest_px[v as usize])) > 0.0).collect();
+        Ok(MeshRenderer { model, stage, still, eyes, mouth, facing, poses: Mutex::default() })
+    }
+
+    /// Renders one expression into `frame`, whatever it held.
+    ///
+    /// # Errors
+    /// [`MeshError::Buffer`] if `frame` has not the renderer's size.
+    pub fn render(&self, expression: &Expression, frame: &mut RgbImage) -> Result<(), MeshError> {
+        let (width, height) = self.still.dimensions();
+        let (found_width, found_height) = frame.dimensions();
+        if (found_width, found_height) != (width, height) {
+            return Err(MeshError::Buffer { found_width, found_height, width, height });
+        }
+        // A poisoned lock only means that another frame panicked; the buffers behind it are made anew for each use.
+        let lock = || self.poses.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut pose = lock().pop().unwrap_or_default();
+        self.model.pose(expression, &mut pose);
+        frame.copy_from_slice(&self.still);
+        self.draw_skin(&pose, frame);
+        for (eye, posed) in self.eyes.iter().zip(&pose.eyes) {
+            eye.draw(&self.stage, &self.model, &pose, posed, frame);
+        }
+        self.mouth.draw(&self.stage, &self.model, &pose, frame);
+        lock().push(pose);
+        Ok(())
+    }
+
+    /// The portrait as the output shows it when nothing moves.
+    pub fn still(&self) -> &RgbImage {
+        &self.still
+    }
+
+    /// The box in the output (left, top, right, bottom) outside of which no expression changes a pixel.
+    pub fn influence(&self) -> [u32; 4] {
+        let points = self.model.rest_px.iter().map(|&p| self.stage.output_position(p));
+        let (low, high) = points.fold((Vec2::INFINITY, Vec2::NEG_INFINITY), |(low, high), p| (low.min(p), high.max(p)));
+        let clip = |v: f32, side: u32| (v.max(0.0) as u32).min(side);
+        let (width, height) = self.still.dimensions();
+        [
+            clip(low.x.floor(), width),
+            clip(low.y.floor(), height),
+            clip(high.x.ceil(), width),
+            clip(high.y.ceil(), height),
+        ]
+    }
+
+    fn draw_skin(&self, pose: &Pose, frame: &mut RgbImage) {
+        let limit = (STILL / self.stage.scale).powi(2);
+        for (triangle, &facing) in self.model.triangles.iter().zip(&self.facing) {
+            if triangle.iter().all(|&v| pose.displacement[v as usize].length_squared() < limit) {
+                continue;
+            }
+            let corners = triangle.map(|v| Corner {
+                out: self.stage.moved(&self.model, pose, v),
+                texture: self.stage.texture_position(self.model.rest_px[v as usize]),
+            });
+            if (area(corners.map(|corner| corner.out)) > 0.0) == facing {
+                fill(corners, &self.stage.texture, frame);
+            }
+        }
+    }
+}
+
+fn area([a, b, c]: [Vec2; 3]) -> f32 {
+    (b - a).perp_dot(c - a)
+}

@@ -1,0 +1,189 @@
+//! The portrait as it is sampled: once, with Catmull-Rom's cubic, from pixels no finer than the output's.
+
+use glam::Vec2;
+use image::RgbImage;
+use image::imageops::{self, FilterType};
+
+/// Where the output lies in the picture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct View {
+    /// Picture position of the output's top left corner, pixels; pixel `i` covers `i..i + 1`.
+    pub origin: [f64; 2],
+    /// Output pixels per picture pixel.
+    pub scale: f64,
+}
+
+/// A colour with 8-bit levels as numbers; the fourth lane pads it to a vector register.
+pub(crate) type Rgba = [f32; 4];
+
+/// Part of the portrait, in texture pixels: picture pixels, or output pixels where those are coarser.
+pub(crate) struct Texture {
+    /// Texture pixels per picture pixel.
+    pub scale: Vec2,
+    /// Texture position of the stored part's corner.
+    corner: [i64; 2],
+    width: usize,
+    height: usize,
+    pixels: Vec<Rgba>,
+}
+
+/// Pixels beyond the sampled position that the filter reads, on either side.
+const MARGIN: i64 = 2;
+
+/// The picture at the resolution to sample from. Reduction happens here, with Lanczos' filter over the whole area of
+/// each output pixel; enlarging happens in sampling.
+pub(crate) fn for_output(picture: &RgbImage, scale: f64) -> (RgbImage, Vec2) {
+    if scale >= 1.0 {
+        return (picture.clone(), Vec2::ONE);
+    }
+    let reduced = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
+    let (width, height) = (reduced(picture.width()), reduced(picture.height()));
+    let texels = imageops::resize(picture, width, height, FilterType::Lanczos3);
+    let scale = Vec2::new(width as f32 / picture.width() as f32, height as f32 / picture.height() as f32);
+    (texels, scale)
+}
+
+impl Texture {
+    /// Keeps the part of `texels` between two corners (texture pixels), extended beyond the picture by its edge.
+    pub fn cut(texels: &RgbImage, scale: Vec2, from: Vec2, to: Vec2) -> Texture {
+        let low = |v: f32, side: u32| (v.floor() as i64).clamp(0, i64::from(side) - 1) - MARGIN;
+        let high = |v: f32, side: u32| (v.ceil() as i64).clamp(1, i64::from(side)) + MARGIN;
+        let corner = [low(from.x, texels.width()), low(from.y, texels.height())];
+        let width = (high(to.x, texels.width()) - corner[0]) as usize;
+        let height = (high(to.y, texels.height()) - corner[1]) as usize;
+        let mut pixels = Vec::with_capacity(width * height);
+        for y in 0..height as i64 {
+            for x in 0..width as i64 {
+                pixels.push(at_or_edge(texels, corner[0] + x, corner[1] + y));
+            }
+        }
+        Texture { scale, corner, width, height, pixels }
+    }
+
+    /// Paints a texture: `colour` is asked for the texture position of every pixel between two corners.
+    pub fn paint(scale: Vec2, from: Vec2, to: Vec2, colour: impl Fn(Vec2) -> Rgba) -> Texture {
+        let corner = [from.x.floor() as i64 - MARGIN, from.y.floor() as i64 - MARGIN];
+        let side = |to: f32, corner: i64| (to.ceil() as i64 + MARGIN - corner).max(2 * MARGIN + 1) as usize;
+        let (width, height) = (side(to.x, corner[0]), side(to.y, corner[1]));
+        let centre = |i: usize, corner: i64| (corner + i as i64) as f32 + 0.5;
+        let position = |i: usize| Vec2::new(centre(i % width, corner[0]), centre(i / width, corner[1]));
+        let pixels = (0..width * height).map(|i| colour(position(i))).collect();
+        Texture { scale, corner, width, height, pixels }
+    }
+
+    /// The colour at a texture position; outside the stored part, that of its edge.
+    #[inline]
+    pub fn sample(&self, position: Vec2) -> Rgba {
+        let last = |side: usize| (side as i64 - 2 * MARGIN) as f32 - 1e-3;
+        let x = (position.x - 0.5 - self.corner[0] as f32).clamp(1.0, last(self.width) + 1.0);
+        let y = (position.y - 0.5 - self.corner[1] as f32).clamp(1.0, last(self.height) + 1.0);
+        let (column, row) = (x as usize, y as usize);
+        let (wx, wy) = (weights(x - column as f32), weights(y - row as f32));
+        let mut sum = [0.0; 4];
+        for (tap, wy) in wy.into_iter().enumerate() {
+            let start = (row - 1 + tap) * self.width + column - 1;
+            let taps = &self.pixels[start..start + 4];
+            for lane in 0..4 {
+                let line = taps[0][lane] * wx[0] + taps[1][lane] * wx[1] + taps[2][lane] * wx[2] + taps[3][lane] * wx[3];
+                sum[lane] += line * wy;
+            }
+        }
+        sum
+    }
+}
+
+/// The colour at a position of the whole picture, as [`Texture::sample`] computes it.
+pub(crate) fn sample_picture(texels: &RgbImage, position: Vec2) -> Rgba {
+    let x = (position.x - 0.5).clamp(-1.0, texels.width() as f32);
+    let y = (position.y - 0.5).clamp(-1.0, texels.height() as f32);
+    let (column, row) = (x.floor(), y.floor());
+    let (wx, wy) = (weights(x - column), weights(y - row));
+    let mut sum = [0.0; 4];
+    for (tap, wy) in (-1..3).zip(wy) {
+        let taps = [-1, 0, 1, 2].map(|dx| at_or_edge(texels, column as i64 + dx, row as i64 + tap));
+        for lane in 0..4 {
+            let line = taps[0][lane] * wx[0] + taps[1][lane] * wx[1] + taps[2][lane] * wx[2] + taps[3][lane] * wx[3];
+            sum[lane] += line * wy;
+        }
+    }
+    sum
+}
+
+fn at_or_edge(texels: &RgbImage, x: i64, y: i64) -> Rgba {
+    let clamp = |v: i64, side: u32| v.clamp(0, i64::from(side) - 1) as u32;
+    let [r, g, b] = texels.get_pixel(clamp(x, texels.width()), clamp(y, texels.height())).0;
+    [f32::from(r), f32::from(g), f32::from(b), 0.0]
+}
+
+/// Catmull-Rom's weights for the four pixels around a fraction.
+#[inline]
+fn weights(t: f32) -> [f32; 4] {
+    let (t2, t3) = (t * t, t * t * t);
+    [
+        -0.5 * t3 + t2 - 0.5 * t,
+        1.5 * t3 - 2.5 * t2 + 1.0,
+        -1.5 * t3 + 2.0 * t2 + 0.5 * t,
+        0.5 * t3 - 0.5 * t2,
+    ]
+}
+
+/// The nearest 8-bit colour.
+#[inline]
+pub(crate) fn to_rgb([r, g, b, _]: Rgba) -> [u8; 3] {
+    // `as` saturates at both ends.
+    [r, g, b].map(|level| (level + 0.5) as u8)
+}
+
+/// `a` for 0, `b` for 1.
+#[inline]
+pub(crate) fn mix(a: Rgba, b: Rgba, share: f32) -> Rgba {
+    std::array::from_fn(|lane| a[lane] + (b[lane] - a[lane]) * share)
+}
+
+/// 0 below `from`, 1 above `to`, smooth between.
+#[inline]
+pub(crate) fn smoothstep(from: f32, to: f32, x: f32) -> f32 {
+    let x = ((x - from) / (to - from)).clamp(0.0, 1.0);
+    x * x * (3.0 - 2.0 * x)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture() -> RgbImage {
+        RgbImage::from_fn(31, 23, |x, y| image::Rgb([(x * 8) as u8, (y * 11) as u8, ((x * y) % 256) as u8]))
+    }
+
+    #[test]
+    fn pixel_centres_give_the_pixels_themselves() {
+        let picture = picture();
+        let texture = Texture::cut(&picture, Vec2::ONE, Vec2::new(4.0, 3.0), Vec2::new(31.0, 23.0));
+        for (x, y, pixel) in picture.enumerate_pixels() {
+            let centre = Vec2::new(x as f32 + 0.5, y as f32 + 0.5);
+            assert_eq!(to_rgb(sample_picture(&picture, centre)), pixel.0);
+            if x >= 4 && y >= 3 {
+                assert_eq!(to_rgb(texture.sample(centre)), pixel.0, "{x} {y}");
+            }
+        }
+    }
+
+    #[test]
+    fn part_and_whole_agree_everywhere() {
+        let picture = picture();
+        let texture = Texture::cut(&picture, Vec2::ONE, Vec2::ZERO, Vec2::new(31.0, 23.0));
+        for step in 0..900 {
+            let position = Vec2::new((step % 30) as f32 * 1.013 + 0.6, (step / 30) as f32 * 0.74 + 0.6);
+            let (a, b) = (texture.sample(position), sample_picture(&picture, position));
+            assert!((0..3).all(|lane| (a[lane] - b[lane]).abs() < 0.02), "{position} {a:?} {b:?}");
+        }
+    }
+
+    #[test]
+    fn reduction_averages_and_does_not_alias() {
+        let stripes = RgbImage::from_fn(64, 64, |x, _| image::Rgb([if x % 2 == 0 { 0 } else { 200 }; 3]));
+        let (texels, scale) = for_output(&stripes, 0.25);
+        assert_eq!((texels.dimensions(), scale), ((16, 16), Vec2::splat(0.25)));
+        assert!(texels.enumerate_pixels().filter(|(x, ..)| (2..14).contains(x)).all(|(.., p)| p.0[0].abs_diff(100) < 4));
+    }
+}
