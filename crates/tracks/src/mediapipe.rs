@@ -1,0 +1,158 @@
+//! Results of MediaPipe's Face Landmarker as JSON: a list of frames, an object that holds one, or a single result.
+//!
+//! Both spellings are read: `faceBlendshapes[0].categories[]` with `categoryName` (JavaScript, Java) and
+//! `face_blendshapes[0][]` with `category_name` (Python). Of several faces the first is used. Where a frame has
+//! `timestampMs` or `timestamp_ms`, all must; where none has, frames are 1/30 s apart. A frame without a face is
+//! bridged. The head's rotation comes from `facialTransformationMatrixes` where every face has one.
+
+mod json;
+mod pose;
+
+use std::io::BufRead;
+
+use moue_timeline::{Channel, FrameRate, HeadAxis, Shape, Track, nearest_name};
+
+use crate::header::listed;
+use crate::{LoadedTrack, Place, TrackError, TrackKind, notes};
+use json::{Document, Frame};
+
+/// What MediaPipe calls the score of a face at rest.
+const NEUTRAL: &str = "_neutral";
+
+pub(crate) fn read(file: &str, input: impl BufRead) -> Result<LoadedTrack, TrackError> {
+    let document: Document = serde_json::from_reader(input).map_err(|error| syntax(file, &error))?;
+    if document.audio2face {
+        let hint = "Audio2Face files come later; write the weights as a CSV with time and ARKit names";
+        return Err(TrackError::whole_file(file, "Audio2Face weights", "results of MediaPipe's Face Landmarker", hint));
+    }
+    let Some(frames) = document.frames else {
+        let expected = "a list of Face Landmarker results, or an object with 'frames'";
+        let hint = "each frame holds faceBlendshapes[0].categories[] with categoryName and score";
+        return Err(TrackError::whole_file(file, "an object without frames or faceBlendshapes", expected, hint));
+    };
+    build(file, &frames)
+}
+
+fn build(file: &str, frames: &[Frame]) -> Result<LoadedTrack, TrackError> {
+    let mut notes = Vec::new();
+    let all_times = times(file, frames, &mut notes)?;
+    let faces = || frames.iter().enumerate().filter(|(_, frame)| frame.scores.is_some());
+    let Some((first, _)) = faces().next() else {
+        let (found, hint) = match frames.len() {
+            0 => ("an empty list", "record or export the track again"),
+            _ => ("no frame with blendshapes", "switch output_face_blendshapes on, and check that a face was seen"),
+        };
+        return Err(TrackError::whole_file(file, found, "frames with blendshapes", hint));
+    };
+    let missing = frames.len() - faces().count();
+    if missing > 0 {
+        notes.push(format!("{missing} of {} frames have no face and are bridged", frames.len()));
+    }
+    let several = frames.iter().filter(|frame| frame.faces > 1).count();
+    if several > 0 {
+        notes.push(format!("{several} frames have several faces: the first of each is used"));
+    }
+    let has_head = faces().all(|(_, frame)| frame.matrix.is_some());
+    if !has_head && faces().any(|(_, frame)| frame.matrix.is_some()) {
+        notes.push("only some frames have a transformation matrix: the head stays still".to_owned());
+    }
+
+    let shapes = shapes_of(file, frames, first, &mut notes)?;
+    let mut channels: Vec<Channel> = shapes.iter().copied().map(Channel::Shape).collect();
+    if has_head {
+        channels.extend(HeadAxis::ALL.map(Channel::Head));
+    }
+    let mut values = Vec::new();
+    let mut times = Vec::new();
+    for (index, frame) in faces() {
+        times.push(all_times[index] - all_times[first]);
+        let Some(scores) = &frame.scores else { continue };
+        for shape in &shapes {
+            values.push(scores.value(file, index, *shape)?);
+        }
+        if let (true, Some(matrix)) = (has_head, &frame.matrix) {
+            let head = pose::head_pose(matrix).ok_or_else(|| {
+                let expected = "a transformation matrix with a rotation";
+                TrackError::new(
+                    file,
+                    Place::Frame(index),
+                    "a degenerate matrix",
+                    expected,
+                    "delete the matrix or the frame",
+                )
+            })?;
+            values.extend([head.yaw, head.pitch, head.roll]);
+        }
+    }
+    notes::timing(&times, &mut notes);
+    let track = Track::new(channels, times, values).map_err(|error| {
+        TrackError::whole_file(file, error.to_string(), "frames that form a track", "check timestamps and scores")
+    })?;
+    Ok(LoadedTrack { track, kind: TrackKind::MediaPipeJson, notes })
+}
+
+/// Seconds of every frame.
+fn times(file: &str, frames: &[Frame], notes: &mut Vec<String>) -> Result<Vec<f64>, TrackError> {
+    let stamped = frames.iter().filter(|frame| frame.timestamp_ms.is_some()).count();
+    if stamped == 0 {
+        notes.push("frames have no timestamps: taken as 30 per second".to_owned());
+        return Ok((0..frames.len() as u64).map(|index| FrameRate::FPS_30.seconds_at(index)).collect());
+    }
+    let mut times: Vec<f64> = Vec::with_capacity(frames.len());
+    for (index, frame) in frames.iter().enumerate() {
+        let error = |found: String, expected: &str, hint: &str| {
+            Err(TrackError::new(file, Place::Frame(index), found, expected, hint))
+        };
+        let Some(ms) = frame.timestamp_ms else {
+            return error("no timestamp".into(), "one in every frame or in none", "add timestamp_ms, in milliseconds");
+        };
+        if !ms.is_finite() || ms < 0.0 {
+            return error(format!("timestamp {ms} ms"), "a time of zero or more", "count from the first frame");
+        }
+        let time = ms / 1000.0;
+        if let Some(previous) = times.last().copied().filter(|previous| time <= *previous) {
+            let expected = format!("a time after the frame before ({} ms)", previous * 1000.0);
+            return error(format!("timestamp {ms} ms"), &expected, "sort the frames; no two have one time");
+        }
+        times.push(time);
+    }
+    Ok(times)
+}
+
+/// The shapes of the first face; every other has to have them too.
+fn shapes_of(file: &str, frames: &[Frame], first: usize, notes: &mut Vec<String>) -> Result<Vec<Shape>, TrackError> {
+    let Some(scores) = &frames[first].scores else { return Ok(Vec::new()) };
+    let shapes: Vec<Shape> = Shape::ALL.into_iter().filter(|shape| scores.has(*shape)).collect();
+    let unknown: Vec<&str> = scores.unknown.iter().map(String::as_str).filter(|name| *name != NEUTRAL).collect();
+    if shapes.is_empty() {
+        let near = unknown.iter().find_map(|name| nearest_name(name, Shape::ALL.into_iter().map(Shape::name)));
+        let found = match unknown.is_empty() {
+            true => "no categories".to_owned(),
+            false => format!("the categories {}", listed(unknown.iter().copied())),
+        };
+        let hint = near
+            .map_or("categoryName holds names such as jawOpen".to_owned(), |near| format!("did you mean '{near}'?"));
+        return Err(TrackError::new(file, Place::Frame(first), found, "ARKit's names of shapes", hint));
+    }
+    if !unknown.is_empty() {
+        notes.push(format!("ignored {} unknown categories: {}", unknown.len(), listed(unknown.iter().copied())));
+    }
+    Ok(shapes)
+}
+
+fn syntax(file: &str, error: &serde_json::Error) -> TrackError {
+    if let Some(kind) = error.io_error_kind() {
+        return TrackError::io(file, kind.into());
+    }
+    let text = error.to_string();
+    let found = text.split(" at line ").next().unwrap_or(&text).to_owned();
+    let hint = match error.classify() {
+        serde_json::error::Category::Eof => "the file is cut short: export it again",
+        serde_json::error::Category::Data => {
+            "each frame holds faceBlendshapes[0].categories[] with categoryName and score"
+        }
+        _ => "the file is no JSON; NaN and Infinity have no place in it, nor have several values one after another",
+    };
+    let place = Place::Text { line: error.line(), column: error.column() };
+    TrackError::new(file, place, format!("'{found}'"), "results of MediaPipe's Face Landmarker", hint)
+}

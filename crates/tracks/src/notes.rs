@@ -1,0 +1,63 @@
+//! Sentences about what a track is like.
+
+use moue_timeline::{Channel, Track};
+
+/// Steps longer than this many usual ones are a gap.
+const GAP_STEPS: f64 = 1.5;
+/// Recordings have several rows per second; sparser tables are keys set by hand, or a mistake.
+const SPARSE_STEP_SECONDS: f64 = 2.0;
+
+/// Tells of rows that are missing from an otherwise regular track, and of a track with very few rows.
+pub(crate) fn timing(times: &[f64], notes: &mut Vec<String>) {
+    let mut steps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    if steps.is_empty() {
+        notes.push("there is a single row: the expression is held".to_owned());
+        return;
+    }
+    let duration = times[times.len() - 1] - times[0];
+    let mean = duration / steps.len() as f64;
+    if mean >= SPARSE_STEP_SECONDS {
+        notes.push(format!(
+            "the rate is very low: {} rows in {duration:.1} s, one every {mean:.1} s; values move slowly from one to \
+             the next",
+            times.len()
+        ));
+        return;
+    }
+    let longest = steps.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
+    let gap_start = longest.map_or(0.0, |(row, _)| times[row] - times[0]);
+    steps.sort_by(f64::total_cmp);
+    let median = steps[steps.len() / 2];
+    let regular = steps.iter().filter(|step| (**step - median).abs() <= 0.25 * median).count();
+    if regular * 10 < steps.len() * 8 {
+        return;
+    }
+    let gaps = || steps.iter().filter(|step| **step > GAP_STEPS * median);
+    let missing: u64 = gaps().map(|step| (step / median).round() as u64 - 1).sum();
+    if missing > 0 {
+        let rows = if missing == 1 { "row is" } else { "rows are" };
+        notes.push(format!(
+            "{missing} {rows} missing and bridged; the longest gap is {:.2} s, at {gap_start:.2} s",
+            steps[steps.len() - 1]
+        ));
+    }
+}
+
+/// Tells of ARKit coefficients far outside 0 to 1; the values are kept.
+pub(crate) fn implausible_values(track: &Track, notes: &mut Vec<String>) {
+    let mut largest = (0.0_f32, 0);
+    for row in 0..track.times().len() {
+        for (column, value) in track.row(row).iter().enumerate() {
+            let is_shape = matches!(track.channels()[column], Channel::Shape(_));
+            if is_shape && value.abs() > largest.0 {
+                largest = (value.abs(), column);
+            }
+        }
+    }
+    if largest.0 > 2.0 {
+        let percent =
+            if largest.0 > 10.0 && largest.0 <= 200.0 { "; these look like percent: divide by 100" } else { "" };
+        let name = track.channels()[largest.1].name();
+        notes.push(format!("values lie far outside 0 to 1: {name} reaches {}{percent}", largest.0));
+    }
+}
