@@ -1,0 +1,99 @@
+//! The GStreamer elements that outputs and inputs are built from, and starting GStreamer.
+
+use std::path::Path;
+
+use gst::prelude::*;
+use gstreamer as gst;
+
+use crate::error::MediaError;
+
+/// A GStreamer element and what it takes to have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Element {
+    /// GStreamer's name of it.
+    pub name: &'static str,
+    /// The Debian package that brings it.
+    pub package: &'static str,
+    /// What it does, as in "which ...".
+    pub purpose: &'static str,
+    /// What is lost without it.
+    pub absence: &'static str,
+}
+
+const CORE: &str = "libgstreamer1.0-0";
+const BASE: &str = "gstreamer1.0-plugins-base";
+const GOOD: &str = "gstreamer1.0-plugins-good";
+const BAD: &str = "gstreamer1.0-plugins-bad";
+const UGLY: &str = "gstreamer1.0-plugins-ugly";
+const LIBAV: &str = "gstreamer1.0-libav";
+
+macro_rules! elements {
+    ($($(#[$doc:meta])* $constant:ident = $name:literal, $package:ident, $purpose:literal, $absence:literal;)*) => {
+        $(pub(crate) const $constant: Element =
+            Element { name: $name, package: $package, purpose: $purpose, absence: $absence };)*
+        /// Every element that is used anywhere.
+        pub const ELEMENTS: &[Element] = &[$($constant),*];
+    };
+}
+
+elements! {
+    APPSRC = "appsrc", BASE, "takes rendered frames", "no MP4, MKV or WebM output";
+    FILESINK = "filesink", CORE, "writes files", "no MP4, MKV or WebM output";
+    X264ENC = "x264enc", UGLY, "encodes H.264", "no MP4 output, MKV only as VP9";
+    H264PARSE = "h264parse", BAD, "prepares H.264 for files", "no MP4 output, MKV only as VP9";
+    VP9ENC = "vp9enc", GOOD, "encodes VP9", "no WebM output";
+    MP4MUX = "mp4mux", GOOD, "writes MP4", "no MP4 output";
+    MATROSKAMUX = "matroskamux", GOOD, "writes MKV", "no MKV output";
+    WEBMMUX = "webmmux", GOOD, "writes WebM", "no WebM output";
+    FILESRC = "filesrc", CORE, "reads files", "videos cannot be read";
+    DECODEBIN = "decodebin", BASE, "recognises and decodes videos", "videos cannot be read";
+    QTDEMUX = "qtdemux", GOOD, "reads MP4", "MP4 files cannot be read";
+    MATROSKADEMUX = "matroskademux", GOOD, "reads MKV and WebM", "MKV and WebM files cannot be read";
+    AVDEC_H264 = "avdec_h264", LIBAV, "decodes H.264", "H.264 videos cannot be read";
+    VP9DEC = "vp9dec", GOOD, "decodes VP9", "VP9 videos cannot be read";
+    APPSINK = "appsink", BASE, "hands over decoded frames", "videos cannot be read";
+}
+
+impl Element {
+    /// Makes one, for the output or input at `path`.
+    pub(crate) fn make(&self, path: &Path) -> Result<gst::Element, MediaError> {
+        gst::ElementFactory::make(self.name).build().map_err(|_| self.missing(path))
+    }
+
+    /// The error that says it is missing.
+    pub(crate) fn missing(&self, path: &Path) -> MediaError {
+        let Self { name, package, purpose, .. } = *self;
+        MediaError::MissingElement { path: path.to_owned(), element: name, purpose, package }
+    }
+}
+
+/// Starts GStreamer; any number of calls are fine.
+pub(crate) fn start() -> Result<(), MediaError> {
+    gst::init().map_err(|error| MediaError::GStreamer { detail: error.to_string() })
+}
+
+/// Whether this machine has the element. GStreamer must have been started.
+pub(crate) fn is_present(name: &str) -> bool {
+    gst::ElementFactory::find(name).is_some()
+}
+
+/// Sets properties from text, as `gst-launch-1.0` does; names and values are constants of this crate.
+pub(crate) fn set(element: &gst::Element, properties: &[(&str, &str)]) {
+    for (name, value) in properties {
+        element.set_property_from_str(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_element_is_named_with_its_package() {
+        start().unwrap();
+        let absent = Element { name: "x264enc-not-there", ..X264ENC };
+        let text = absent.make(Path::new("a.mp4")).unwrap_err().to_string();
+        assert!(text.contains("x264enc-not-there") && text.contains("apt-get install gstreamer1.0-plugins-ugly"));
+        assert!(!is_present(absent.name) && is_present(FILESINK.name));
+    }
+}

@@ -1,0 +1,392 @@
+//! Video files: `appsrc ! encoder ! [parser !] muxer ! filesink`.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use gst::prelude::*;
+use gstreamer as gst;
+use gstreamer_app as gst_app;
+use gstreamer_video as gst_video;
+use image::RgbImage;
+use moue_engine::Pool;
+use tempfile::TempPath;
+
+use crate::elements::{self, Element};
+use crate::error::MediaError;
+use crate::pending::{PendingFile, interim_file};
+use crate::settings::{Codec, EncoderSettings, Speed};
+use crate::sink::{Sink, VideoFormat, Written, check_frame};
+use crate::yuv::{Layout, Matrix, ToI420};
+
+/// Frames between conversion and encoder; more would only delay the moment at which rendering feels the encoder.
+const QUEUED_FRAMES: u64 = 4;
+
+/// What holds the compressed video.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Container {
+    Mp4,
+    Mkv,
+    Webm,
+}
+
+impl Container {
+    /// What it can hold here, the default first.
+    pub(crate) fn codecs(self) -> &'static [Codec] {
+        match self {
+            Self::Mp4 => &[Codec::H264],
+            Self::Mkv => &[Codec::H264, Codec::Vp9],
+            Self::Webm => &[Codec::Vp9],
+        }
+    }
+
+    fn muxer(self) -> Element {
+        match self {
+            Self::Mp4 => elements::MP4MUX,
+            Self::Mkv => elements::MATROSKAMUX,
+            Self::Webm => elements::WEBMMUX,
+        }
+    }
+}
+
+/// A video file being written.
+pub(crate) struct GstFile {
+    graph: Graph,
+    pending: PendingFile,
+    /// Where the MP4 muxer keeps the coded frames until it knows what to write before them.
+    _coded: Option<TempPath>,
+    format: VideoFormat,
+    to_i420: ToI420,
+    layout: Layout,
+    planes: Pool<Vec<u8>>,
+    frames: u64,
+}
+
+impl GstFile {
+    pub(crate) fn open(
+        path: &Path,
+        container: Container,
+        codec: Codec,
+        format: &VideoFormat,
+        settings: &EncoderSettings,
+        overwrite: bool,
+    ) -> Result<Self, MediaError> {
+        elements::start()?;
+        let (pending, file) = PendingFile::create(path, overwrite)?;
+        drop(file);
+        Self::start(pending, container, codec, format, settings)
+    }
+
+    /// Builds and starts the media graph that writes `pending`.
+    fn start(
+        pending: PendingFile,
+        container: Container,
+        codec: Codec,
+        format: &VideoFormat,
+        settings: &EncoderSettings,
+    ) -> Result<Self, MediaError> {
+        let path = pending.target().to_owned();
+        let info = video_info(&path, format)?;
+        let source = elements::APPSRC.make(&path)?;
+        let source = source.downcast::<gst_app::AppSrc>().map_err(|_| elements::APPSRC.missing(&path))?;
+        source.set_caps(info.to_caps().ok().as_ref());
+        source.set_format(gst::Format::Time);
+        source.set_block(true);
+        source.set_max_buffers(QUEUED_FRAMES);
+        source.set_max_bytes(0);
+
+        let mut chain = vec![source.clone().upcast()];
+        match codec {
+            Codec::H264 => {
+                chain.push(x264(&path, format, settings)?);
+                chain.push(elements::H264PARSE.make(&path)?);
+            }
+            Codec::Vp9 => chain.push(vp9(&path, format, settings)?),
+        }
+        let muxer = container.muxer().make(&path)?;
+        let mut coded = None;
+        if container == Container::Mp4 {
+            // The index goes before the pictures, so that a browser can start at once. The muxer would put its
+            // interim file into /tmp, which may be small, or memory.
+            let interim = interim_file(&path)?;
+            muxer.set_property("faststart", true);
+            muxer.set_property("faststart-file", text(&interim));
+            coded = Some(interim);
+        }
+        chain.push(muxer);
+        let filesink = elements::FILESINK.make(&path)?;
+        filesink.set_property("location", text(pending.temporary()));
+        filesink.set_property("sync", false);
+        chain.push(filesink);
+
+        let layout = Layout {
+            width: format.width as usize,
+            height: format.height as usize,
+            offsets: [0, 1, 2].map(|plane| info.offset()[plane]),
+            strides: [0, 1, 2].map(|plane| info.stride()[plane] as usize),
+        };
+        let bytes = info.size();
+        let planes = Pool::new(QUEUED_FRAMES as usize + 2, move || vec![0; bytes]);
+        let graph = Graph::start(source, &chain, &path)?;
+        let to_i420 = ToI420::new(Matrix::BT709);
+        Ok(Self { graph, pending, _coded: coded, format: *format, to_i420, layout, planes, frames: 0 })
+    }
+}
+
+impl Sink for GstFile {
+    fn write(&mut self, frame: &Arc<RgbImage>) -> Result<(), MediaError> {
+        let path = self.pending.target();
+        check_frame(path, &self.format, frame)?;
+        let mut planes = Planes { bytes: self.planes.take(), pool: self.planes.clone() };
+        self.to_i420.convert(frame.as_raw(), &mut planes.bytes, &self.layout);
+        let mut buffer = gst::Buffer::from_mut_slice(planes);
+        let (start, end) = (self.format.rate.pts(self.frames), self.format.rate.pts(self.frames + 1));
+        if let Some(buffer) = buffer.get_mut() {
+            buffer.set_pts(gst::ClockTime::from_nseconds(start.0));
+            buffer.set_duration(gst::ClockTime::from_nseconds(end.0 - start.0));
+        }
+        self.graph.push(buffer, path)?;
+        self.frames += 1;
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Written, MediaError> {
+        let path = self.pending.target().to_owned();
+        if self.frames == 0 {
+            return Err(MediaError::NoFrames { path });
+        }
+        self.graph.finish(&path)?;
+        let bytes = self.pending.publish()?;
+        Ok(Written { path, frames: self.frames, bytes })
+    }
+
+    fn abort(self: Box<Self>) {}
+}
+
+/// Planes that go back to their pool when GStreamer lets go of them.
+struct Planes {
+    bytes: Vec<u8>,
+    pool: Pool<Vec<u8>>,
+}
+
+impl AsRef<[u8]> for Planes {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl AsMut<[u8]> for Planes {
+    fn as_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+}
+
+impl Drop for Planes {
+    fn drop(&mut self) {
+        self.pool.give(std::mem::take(&mut self.bytes));
+    }
+}
+
+/// A running media graph and the thread that listens to its bus.
+///
+/// The listener takes the graph to Null on an error: that is what wakes a `push` that waits for room in a graph which
+/// no longer moves.
+struct Graph {
+    pipeline: gst::Pipeline,
+    source: gst_app::AppSrc,
+    listener: Option<JoinHandle<Ending>>,
+}
+
+/// How a graph ended.
+enum Ending {
+    /// All is written.
+    Complete,
+    /// Nobody wants it any more.
+    Dismissed,
+    /// It broke.
+    Failed(gst::glib::Error, String),
+}
+
+impl Graph {
+    fn start(source: gst_app::AppSrc, chain: &[gst::Element], path: &Path) -> Result<Self, MediaError> {
+        let broken = |detail: String| MediaError::Media {
+            path: path.to_owned(),
+            action: "starting the encoder",
+            message: "the media graph does not start".to_owned(),
+            detail,
+        };
+        let pipeline = gst::Pipeline::new();
+        pipeline.add_many(chain).map_err(|error| broken(error.to_string()))?;
+        gst::Element::link_many(chain).map_err(|error| broken(error.to_string()))?;
+        let bus = pipeline.bus().ok_or_else(|| broken("it has no bus".to_owned()))?;
+        let heard = pipeline.clone();
+        let listener = std::thread::Builder::new()
+            .name("media bus".to_owned())
+            .spawn(move || listen(&heard, &bus))
+            .map_err(|error| broken(error.to_string()))?;
+        let mut graph = Self { pipeline, source, listener: Some(listener) };
+        match graph.pipeline.set_state(gst::State::Playing) {
+            Ok(_) => Ok(graph),
+            Err(error) => Err(graph.failure(path, &error.to_string())),
+        }
+    }
+
+    fn push(&mut self, buffer: gst::Buffer, path: &Path) -> Result<(), MediaError> {
+        if self.listener.as_ref().is_none_or(JoinHandle::is_finished) {
+            return Err(self.failure(path, "it has ended"));
+        }
+        self.source.push_buffer(buffer).map(drop).map_err(|error| self.failure(path, &error.to_string()))
+    }
+
+    /// Waits until everything is on disk.
+    fn finish(&mut self, path: &Path) -> Result<(), MediaError> {
+        if let Err(error) = self.source.end_of_stream() {
+            return Err(self.failure(path, &error.to_string()));
+        }
+        match self.listener.take().map(JoinHandle::join) {
+            Some(Ok(Ending::Complete)) => {}
+            Some(Ok(Ending::Failed(error, debug))) => return Err(sorted(path, &error, debug)),
+            _ => return Err(self.failure(path, "it has ended")),
+        }
+        // Closes the file.
+        self.pipeline.set_state(gst::State::Null).map(drop).map_err(|error| self.failure(path, &error.to_string()))
+    }
+
+    /// Why the graph failed: what the bus says, else `otherwise`.
+    fn failure(&mut self, path: &Path, otherwise: &str) -> MediaError {
+        match self.dismiss() {
+            Some(Ending::Failed(error, debug)) => sorted(path, &error, debug),
+            _ => MediaError::Media {
+                path: path.to_owned(),
+                action: "encoding",
+                message: "the encoder takes no more frames".to_owned(),
+                detail: otherwise.to_owned(),
+            },
+        }
+    }
+
+    /// Ends the listener, unless it has ended by itself, and the graph.
+    fn dismiss(&mut self) -> Option<Ending> {
+        let ending = self.listener.take().and_then(|listener| {
+            // It hears everything that was said before.
+            let farewell = gst::message::Application::new(gst::Structure::new_empty("dismissed"));
+            if !listener.is_finished() {
+                let _ = self.pipeline.post_message(farewell);
+            }
+            listener.join().ok()
+        });
+        let _ = self.pipeline.set_state(gst::State::Null);
+        ending
+    }
+}
+
+impl Drop for Graph {
+    fn drop(&mut self) {
+        self.dismiss();
+    }
+}
+
+fn listen(pipeline: &gst::Pipeline, bus: &gst::Bus) -> Ending {
+    use gst::MessageType::{Application, Eos, Error};
+    loop {
+        let Some(message) = bus.timed_pop_filtered(gst::ClockTime::NONE, &[Application, Eos, Error]) else {
+            continue;
+        };
+        match message.view() {
+            gst::MessageView::Eos(_) => return Ending::Complete,
+            gst::MessageView::Error(error) => {
+                let debug = error.debug().map(|debug| debug.to_string()).unwrap_or_default();
+                let ending = Ending::Failed(error.error(), debug);
+                let _ = pipeline.set_state(gst::State::Null);
+                return ending;
+            }
+            _ => return Ending::Dismissed,
+        }
+    }
+}
+
+/// Sorts an error from the bus.
+fn sorted(path: &Path, error: &gst::glib::Error, debug: String) -> MediaError {
+    let path = path.to_owned();
+    let full = error.matches(gst::ResourceError::NoSpaceLeft) || debug.contains("No space left on device");
+    if full {
+        return MediaError::DiskFull { path, detail: debug };
+    }
+    MediaError::Media { path, action: "encoding", message: error.message().to_owned(), detail: debug }
+}
+
+fn video_info(path: &Path, format: &VideoFormat) -> Result<gst_video::VideoInfo, MediaError> {
+    let unfit = |problem: String| MediaError::Settings {
+        path: path.to_owned(),
+        problem,
+        hint: "25 and 30000/1001 are usual frame rates".to_owned(),
+    };
+    let part = |value: u32| i32::try_from(value).map_err(|_| unfit(format!("{value} is too large for a frame rate")));
+    let rate = gst::Fraction::new(part(format.rate.num())?, part(format.rate.den())?);
+    let colorimetry = gst_video::VideoColorimetry::new(
+        gst_video::VideoColorRange::Range16_235,
+        gst_video::VideoColorMatrix::Bt709,
+        gst_video::VideoTransferFunction::Bt709,
+        gst_video::VideoColorPrimaries::Bt709,
+    );
+    gst_video::VideoInfo::builder(gst_video::VideoFormat::I420, format.width, format.height)
+        .fps(rate)
+        .par(gst::Fraction::new(1, 1))
+        .colorimetry(&colorimetry)
+        .chroma_site(gst_video::VideoChromaSite::MPEG2)
+        .build()
+        .map_err(|error| unfit(format!("{}x{} at {rate}: {error}", format.width, format.height)))
+}
+
+fn x264(path: &Path, format: &VideoFormat, settings: &EncoderSettings) -> Result<gst::Element, MediaError> {
+    let encoder = elements::X264ENC.make(path)?;
+    let crf = settings.crf.unwrap_or(Codec::H264.default_crf()).get().to_string();
+    elements::set(
+        &encoder,
+        &[
+            // Constant rate factor; without a VBV, as its default would cap the rate at 2 Mbit/s.
+            ("pass", "qual"),
+            ("quantizer", &crf),
+            ("vbv-buf-capacity", "0"),
+            ("speed-preset", settings.speed.x264_name()),
+            // Frames are then stored in the order they are shown, the first at time 0.
+            ("bframes", "0"),
+            ("key-int-max", &idr_frames(format, settings)),
+        ],
+    );
+    Ok(encoder)
+}
+
+fn vp9(path: &Path, format: &VideoFormat, settings: &EncoderSettings) -> Result<gst::Element, MediaError> {
+    let encoder = elements::VP9ENC.make(path)?;
+    let crf = settings.crf.unwrap_or(Codec::Vp9.default_crf()).get();
+    let is_fast = settings.speed <= Speed::Fast;
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(16));
+    elements::set(
+        &encoder,
+        &[
+            ("end-usage", "cq"),
+            ("cq-level", &crf.to_string()),
+            // Quality decides; this only has to be out of its way.
+            ("target-bitrate", "200000000"),
+            ("cpu-used", &settings.speed.vp9_cpu_used().to_string()),
+            // 1 is libvpx's real-time mode, a million its good mode.
+            ("deadline", if is_fast { "1" } else { "1000000" }),
+            ("lag-in-frames", if is_fast { "0" } else { "16" }),
+            ("keyframe-max-dist", &idr_frames(format, settings)),
+            ("row-mt", "true"),
+            ("threads", &threads.to_string()),
+        ],
+    );
+    Ok(encoder)
+}
+
+fn idr_frames(format: &VideoFormat, settings: &EncoderSettings) -> String {
+    let frames = (settings.idr_interval_secs.seconds() * format.rate.fps()).round();
+    frames.clamp(1.0, 10_000.0).to_string()
+}
+
+/// GStreamer takes paths as UTF-8, which those of an [`Output`](crate::Output) are.
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
