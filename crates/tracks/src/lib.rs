@@ -90,7 +90,7 @@ pub fn read_bytes(name: &str, bytes: &[u8]) -> Result<LoadedTrack, TrackError> {
 
 fn read_from(name: &str, mut input: impl BufRead) -> Result<LoadedTrack, TrackError> {
     let start = input.fill_buf().map_err(|error| TrackError::io(name, error))?;
-    let content = sniff::sniff(name, start)?;
+    let content = sniff::sniff(name, &start[..start.len().min(sniff::WINDOW)])?;
     input.consume(content.skip);
     let mut loaded = match content.format {
         sniff::Format::Json => mediapipe::read(name, input)?,

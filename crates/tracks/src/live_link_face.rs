@@ -37,27 +37,24 @@ pub(crate) fn read<R: BufRead>(mut table: Table<R>) -> Result<LoadedTrack, Track
     columns.note_unknown(&table, &mut notes);
 
     let mut codes: Vec<Timecode> = Vec::new();
-    let mut previous = None;
+    let mut with_face: Vec<usize> = Vec::new();
     let mut values: Vec<f32> = Vec::new();
-    let mut rows: u64 = 0;
     while table.next_row()? {
-        rows += 1;
         let lost = is_lost(&table, count, columns.time)?;
         if !lost {
             table.check_width()?;
         }
-        let code = next_code(&table, columns.time, previous)?;
-        previous = Some(code);
+        codes.push(next_code(&table, columns.time, codes.last().copied())?);
         if lost {
             continue;
         }
-        codes.push(code);
+        with_face.push(codes.len() - 1);
         for (column, _) in &columns.channels {
             values.push(table.number(*column)? as f32);
         }
     }
-    let Some(start) = codes.first().copied() else {
-        let (found, hint) = match rows {
+    let Some(first) = with_face.first().copied() else {
+        let (found, hint) = match codes.len() {
             0 => ("only a header", "record the take again"),
             _ => ("no row with a face", "the app saw no face: record the take again"),
         };
@@ -65,12 +62,13 @@ pub(crate) fn read<R: BufRead>(mut table: Table<R>) -> Result<LoadedTrack, Track
     };
     notes.extend(table.notes());
     let rate = infer_rate(&codes);
-    let times: Vec<f64> = codes.iter().map(|code| code.seconds_after(start, rate.rate)).collect();
+    let time = |row: &usize| codes[*row].seconds_after(codes[first], rate.rate);
+    let times: Vec<f64> = with_face.iter().map(time).collect();
     let assumed = if rate.assumed { ", which is assumed: the rows do not tell" } else { "" };
     notes.push(format!("timecodes count {} frames per second{assumed}", rate.rate));
-    let lost = rows - codes.len() as u64;
+    let lost = codes.len() - with_face.len();
     if lost > 0 {
-        notes.push(format!("{lost} of {rows} rows have no face and are bridged"));
+        notes.push(format!("{lost} of {} rows have no face", codes.len()));
     }
     notes::timing(&times, &mut notes);
 

@@ -46,7 +46,7 @@ fn build(file: &str, frames: &[Frame]) -> Result<LoadedTrack, TrackError> {
     };
     let missing = frames.len() - faces().count();
     if missing > 0 {
-        notes.push(format!("{missing} of {} frames have no face and are bridged", frames.len()));
+        notes.push(format!("{missing} of {} frames have no face", frames.len()));
     }
     let several = frames.iter().filter(|frame| frame.faces > 1).count();
     if several > 0 {

@@ -5,7 +5,7 @@ use moue_timeline::{Channel, Track};
 /// Steps longer than this many usual ones are a gap.
 const GAP_STEPS: f64 = 1.5;
 /// Recordings have several rows per second; sparser tables are keys set by hand, or a mistake.
-const SPARSE_STEP_SECONDS: f64 = 2.0;
+const SPARSE_STEP_SECONDS: f64 = 5.0;
 
 /// Tells of rows that are missing from an otherwise regular track, and of a track with very few rows.
 pub(crate) fn timing(times: &[f64], notes: &mut Vec<String>) {
@@ -37,7 +37,7 @@ pub(crate) fn timing(times: &[f64], notes: &mut Vec<String>) {
     if missing > 0 {
         let rows = if missing == 1 { "row is" } else { "rows are" };
         notes.push(format!(
-            "{missing} {rows} missing and bridged; the longest gap is {:.2} s, at {gap_start:.2} s",
+            "gaps: {missing} {rows} bridged; the longest gap lasts {:.2} s, from {gap_start:.2} s",
             steps[steps.len() - 1]
         ));
     }

@@ -20,7 +20,7 @@ pub(crate) struct Content {
 const BOM: &[u8] = b"\xef\xbb\xbf";
 const TRACKS: &str = "a Live Link Face CSV, a moue CSV or a MediaPipe JSON";
 
-/// `start` is the beginning of the file, all of it where it is short.
+/// `start` is the beginning of the file: [`WINDOW`] bytes, or all of it where it is shorter.
 pub(crate) fn sniff(file: &str, start: &[u8]) -> Result<Content, TrackError> {
     let refuse = |found: &str, hint: &str| Err(TrackError::whole_file(file, found, TRACKS, hint));
     if start.is_empty() || start == BOM {

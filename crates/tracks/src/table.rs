@@ -55,6 +55,7 @@ impl<R: BufRead> Table<R> {
         table.split()?;
         let names = (0..table.len()).map(|column| table.cell(column).map(str::to_owned));
         table.header = names.collect::<Result<_, _>>()?;
+        table.blank_lines = 0;
         Ok(table)
     }
 

@@ -55,26 +55,25 @@ pub(crate) struct TimecodeRate {
 }
 
 /// Infers the rate from where the frame numbers start again: the step from the last row of a second to the first of
-/// the next is usually the same as any other.
+/// the next is usually the same as any other. Where rows were lost there, that second tells nothing or something too
+/// low, so the seconds vote.
 pub(crate) fn infer_rate(codes: &[Timecode]) -> TimecodeRate {
     let pairs = || codes.windows(2).map(|pair| (pair[0], pair[1]));
     let within = pairs().filter(|(from, to)| from.second == to.second).map(|(from, to)| to.frame - from.frame);
     let largest = codes.iter().map(|code| code.frame).fold(0.0, f64::max);
     let above = |rate: &f64| *rate > largest;
-    let estimate = median(within.collect()).and_then(|step| {
-        let crossing = pairs().filter(|(from, to)| to.second == from.second + 1);
-        Some((median(crossing.map(|(from, to)| from.frame + step - to.frame).collect())?, step))
-    });
-    let Some((estimate, step)) = estimate else {
+    let step = median(within.collect()).unwrap_or(0.0);
+    let crossing = pairs().filter(|(from, to)| step > 0.0 && to.second == from.second + 1);
+    let estimates: Vec<f64> = crossing.map(|(from, to)| from.frame + step - to.frame).collect();
+    let Some(highest) = estimates.iter().copied().max_by(f64::total_cmp) else {
         let rate = [DEFAULT_RATE].into_iter().chain(COMMON_RATES).find(above).unwrap_or(largest.floor() + 1.0);
         return TimecodeRate { rate, assumed: true };
     };
-    let nearest =
-        COMMON_RATES.into_iter().filter(above).min_by(|a, b| (a - estimate).abs().total_cmp(&(b - estimate).abs()));
-    let rate = match nearest {
-        Some(rate) if (rate - estimate).abs() <= 0.3 * step.max(1.0) => rate,
-        _ => estimate.round().max(largest.floor() + 1.0),
-    };
+    let tolerance = 0.3 * step.max(1.0);
+    let votes = |rate: f64| estimates.iter().filter(|estimate| (rate - **estimate).abs() <= tolerance).count();
+    // Of equally many the last, which is the highest.
+    let elected = COMMON_RATES.into_iter().filter(above).max_by_key(|rate| votes(*rate));
+    let rate = elected.filter(|rate| votes(*rate) > 0).unwrap_or(highest.round().max(largest.floor() + 1.0));
     TimecodeRate { rate, assumed: false }
 }
 

@@ -1,0 +1,107 @@
+//! Whatever a file holds, it is read or refused: never a panic, never a track that is not one.
+
+use moue_timeline::{Channel, Track};
+use moue_tracks::{read_bytes, write_csv};
+use proptest::prelude::*;
+
+use crate::{llf, llf_row};
+
+fn tracks() -> impl Strategy<Value = Track> {
+    let channels = prop::sample::subsequence(Channel::all().collect::<Vec<_>>(), 1..20).prop_shuffle();
+    let steps = prop::collection::vec(1e-6..1e3f64, 0..30);
+    (channels, steps).prop_flat_map(|(channels, steps)| {
+        let times: Vec<f64> = std::iter::once(0.0)
+            .chain(steps.into_iter().scan(0.0, |time, step| {
+                *time += step;
+                Some(*time)
+            }))
+            .collect();
+        let value = prop_oneof![Just(0.0f32), -2.0..2.0f32, any::<f32>().prop_map(|v| if v.is_finite() { v % 1e30 } else { -0.0 })];
+        prop::collection::vec(value, times.len() * channels.len())
+            .prop_map(move |values| Track::new(channels.clone(), times.clone(), values).expect("a valid track"))
+    })
+}
+
+fn samples() -> Vec<Vec<u8>> {
+    let rows: Vec<String> =
+        (0..70).map(|row| llf_row(&format!("23:59:{:02}:{:02}.5", 58 + row / 60, row % 60), 0.5, [0.1; 3])).collect();
+    let json = r#"[{"timestampMs":0,"faceBlendshapes":[{"categories":[{"score":0.5,"categoryName":"jawOpen"}]}],
+        "facialTransformationMatrixes":[{"data":[1,0,0,0,0,1,0,0,0,0,1,0,0,0,-40,1]}]},null,
+        {"timestampMs":40.5,"face_blendshapes":[[{"score":1,"category_name":"jawOpen"}]],
+        "facial_transformation_matrixes":[[[1,0,0,0],[0,1,0,0],[0,0,1,-40],[0,0,0,1]]]}]"#;
+    vec![
+        llf(&rows).into_bytes(),
+        b"time,jawOpen,head_yaw\n0,0.5,10\n0.5,1,\"-10\"\n2,0,0\n".to_vec(),
+        b"\xef\xbb\xbftime;jawOpen;exp_00\r\n0;0,5;1\r\n1;0;2\r\n".to_vec(),
+        json.as_bytes().to_vec(),
+    ]
+}
+
+/// A change of a valid file: bytes overwritten, inserted or removed.
+fn mutated() -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![prop::sample::select(b",;\t\n\r\"-.:{}[]0Ne".to_vec()), any::<u8>()];
+    let edits = prop::collection::vec((any::<prop::sample::Index>(), 0u8..3, byte), 1..8);
+    (prop::sample::select(samples()), edits).prop_map(|(mut bytes, edits)| {
+        for (index, kind, byte) in edits {
+            let at = index.index(bytes.len().max(1));
+            match kind {
+                0 if at < bytes.len() => bytes[at] = byte,
+                1 => bytes.insert(at.min(bytes.len()), byte),
+                _ if at < bytes.len() => drop(bytes.remove(at)),
+                _ => {}
+            }
+        }
+        bytes
+    })
+}
+
+/// A track holds its own conditions; a refusal has all its parts.
+fn check(bytes: &[u8]) -> Result<(), TestCaseError> {
+    match read_bytes("take", bytes) {
+        Ok(loaded) => {
+            prop_assert_eq!(loaded.track.times()[0], 0.0);
+            prop_assert!(loaded.track.duration().is_finite());
+        }
+        Err(error) => {
+            prop_assert!(!error.found().is_empty() && !error.expected().is_empty() && !error.hint().is_empty());
+            let text = error.to_string();
+            prop_assert_eq!(text.matches('\n').count(), 1, "{}", text);
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_reads_back_bit_for_bit(track in tracks()) {
+        let mut bytes = Vec::new();
+        write_csv(&track, &mut bytes).unwrap();
+        prop_assert_eq!(&read_bytes("take", &bytes).unwrap().track, &track);
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        check(&bytes)?;
+    }
+
+    #[test]
+    fn arbitrary_tables_never_panic(text in "(time|Timecode|[a-z]{1,3})[,;\t\"a-zA-Z0-9:.\n\r-]{0,200}") {
+        check(text.as_bytes())?;
+    }
+
+    #[test]
+    fn arbitrary_json_never_panics(text in "[\\[{][\\[\\]{}\":,0-9a-z. -]{0,200}") {
+        check(text.as_bytes())?;
+    }
+
+    #[test]
+    fn mutated_files_never_panic(bytes in mutated()) {
+        check(&bytes)?;
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_never_panics(which in 0usize..4, index in any::<prop::sample::Index>()) {
+        let bytes = &samples()[which];
+        check(&bytes[..index.index(bytes.len())])?;
+    }
+}
