@@ -1,5 +1,6 @@
 //! Whole files: what is read, what is refused, and in which words.
 
+mod examples;
 mod live_link_face;
 mod mediapipe;
 mod messages;

@@ -16,7 +16,11 @@ fn tracks() -> impl Strategy<Value = Track> {
                 Some(*time)
             }))
             .collect();
-        let value = prop_oneof![Just(0.0f32), -2.0..2.0f32, any::<f32>().prop_map(|v| if v.is_finite() { v % 1e30 } else { -0.0 })];
+        let value = prop_oneof![
+            Just(0.0f32),
+            -2.0..2.0f32,
+            any::<f32>().prop_map(|v| if v.is_finite() { v % 1e30 } else { -0.0 })
+        ];
         prop::collection::vec(value, times.len() * channels.len())
             .prop_map(move |values| Track::new(channels.clone(), times.clone(), values).expect("a valid track"))
     })
