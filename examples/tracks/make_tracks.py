@@ -178,7 +178,7 @@ def emotions():
         "head_pitch": 3.5, "head_yaw": -5.0, "head_roll": 1.5, "eyeLookOutLeft": 0.2, "eyeLookInRight": 0.2,
     })
     play.pose(9.5, 0.4, {})
-    for start in (0.3, 1.9, 3.35, 4.8, 6.3, 8.05, 9.45):
+    for start in (0.3, 1.9, 3.45, 4.8, 6.3, 8.05, 9.45):
         play.blink(start)
     play.blink(7.3, closing=0.16, shut=0.06, opening=0.30)
     write_table("emotions.csv", sampled(play, 10.4, 30))
