@@ -57,6 +57,11 @@ impl Detector {
         Ok(Self { net, anchors: anchors() })
     }
 
+    /// Runs work of several looks at once on the threads that also run the net.
+    pub(crate) fn in_parallel<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        self.net.in_parallel(work)
+    }
+
     /// Faces in an unturned region, best first, in picture coordinates (pixels).
     pub(crate) fn detect(&self, image: &RgbImage, region: &Region) -> Result<Vec<Detection>, FaceError> {
         let input = region.sample(image, INPUT, Border::Black, 1.0 / 127.5, -1.0);

@@ -8,6 +8,7 @@ mod landmarks;
 mod nets;
 mod pose;
 mod region;
+mod search;
 mod tracker;
 
 pub use blendshapes::{BLENDSHAPE_COUNT, BLENDSHAPE_NAMES};

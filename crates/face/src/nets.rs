@@ -50,6 +50,11 @@ impl Net {
             .collect()
     }
 
+    /// Runs work on the net's own threads; runs of the net inside it share them.
+    pub(crate) fn in_parallel<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        self.threads.run(work)
+    }
+
     fn unpack(&self, value: Value, output: &'static str, expected: usize) -> Result<Vec<f32>, FaceError> {
         let error = |found| FaceError::Output { net: self.name, output, found, expected };
         let kind = value.dtype();

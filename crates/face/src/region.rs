@@ -27,7 +27,7 @@ impl Region {
     pub(crate) fn around(bounds: &Bounds, right_eye: [f32; 2], left_eye: [f32; 2]) -> Self {
         let [width, height] = bounds.size();
         Self {
-            center: [(bounds.min[0] + bounds.max[0]) / 2.0, (bounds.min[1] + bounds.max[1]) / 2.0],
+            center: bounds.center(),
             side: width.max(height) * 1.5,
             angle: (left_eye[1] - right_eye[1]).atan2(left_eye[0] - right_eye[0]),
         }
@@ -133,6 +133,11 @@ impl Bounds {
     /// Width and height.
     pub(crate) fn size(&self) -> [f32; 2] {
         [self.max[0] - self.min[0], self.max[1] - self.min[1]]
+    }
+
+    /// The middle.
+    pub(crate) fn center(&self) -> [f32; 2] {
+        [(self.min[0] + self.max[0]) / 2.0, (self.min[1] + self.max[1]) / 2.0]
     }
 
     /// Area; 0 for an inside-out box.

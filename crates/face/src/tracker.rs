@@ -8,14 +8,19 @@ use crate::detector::Detector;
 use crate::landmarks::{self, LANDMARK_COUNT, Landmarker};
 use crate::nets;
 use crate::pose;
-use crate::region::Region;
+use crate::region::{Bounds, Region};
+use crate::search;
 
 /// The longest picture side that is accepted, pixels: beyond it f32 cannot hold positions between pixels.
 const MAX_SIDE: u32 = 1 << 16;
 /// Below this presence score the landmarks are taken for something that is no face.
 const MIN_PRESENCE: f32 = 0.5;
+/// A face that the detector gives less in the whole picture has to settle first. MediaPipe takes it unseen, and finds
+/// a face in a colour wheel.
+const SURE_SCORE: f32 = 0.7;
+/// How well the landmark boxes of two looks must agree (intersection over union) for the face to have settled.
+const MIN_SETTLED_IOU: f32 = 0.9;
 /// Landmark boxes that overlap more than this (intersection over union) belong to the same face.
-#[allow(dead_code)]
 const SAME_FACE_IOU: f32 = 0.4;
 
 /// One face in a picture. Lengths are pixels of the picture; the integer (x, y) is the centre of a pixel, and 0 the
@@ -62,17 +67,33 @@ impl FaceTracker {
 
     /// Finds the faces in a picture (sRGB), largest first; none gives an empty list.
     ///
+    /// One look at the whole picture finds what MediaPipe's image mode finds, and nearly the same numbers. If it finds
+    /// no face, the picture is searched for smaller ones, down to about 1/32 of the long side or 16 pixels (the square
+    /// from brow to chin), and for one that fills it. That takes up to 285 looks of the detector, and ends at the first
+    /// scale that shows a face.
+    ///
     /// # Errors
     /// [`FaceError::PictureSize`] for an empty or gigantic picture, [`FaceError::Run`] if a net fails.
     pub fn analyze(&self, image: &RgbImage) -> Result<Vec<Face>, FaceError> {
         check_size(image)?;
-        let mut faces: Vec<Face> = Vec::new();
+        let mut faces = Vec::new();
         for detection in self.detector.detect(image, &Region::whole(image))? {
             let Some(face) = self.face_in(image, &detection.landmark_region())? else { continue };
-            faces.push(face);
+            if detection.score >= SURE_SCORE || self.settled(image, &face)?.is_some() {
+                faces.push(face);
+            }
         }
-        faces.sort_by(|a, b| area(b).total_cmp(&area(a)));
-        Ok(faces)
+        for squares in search::levels(image) {
+            if !faces.is_empty() {
+                break;
+            }
+            tracing::debug!(squares = squares.len(), side = squares[0].side, "no face yet, searching smaller squares");
+            for detection in search::detect(&self.detector, image, &squares)? {
+                let Some(face) = self.face_in(image, &detection.landmark_region())? else { continue };
+                faces.extend(self.settled(image, &face)?);
+            }
+        }
+        Ok(largest_first(faces))
     }
 
     /// Follows a face into the next picture of a video: looks only where it was, which costs half of a full analysis.
@@ -86,6 +107,13 @@ impl FaceTracker {
     pub fn track(&self, image: &RgbImage, previous: &Face) -> Result<Option<Face>, FaceError> {
         check_size(image)?;
         self.face_in(image, &landmarks::next_region(&previous.landmarks))
+    }
+
+    /// Looks twice more around the landmarks of the look before. A face settles; what is none goes astray or wanders.
+    fn settled(&self, image: &RgbImage, face: &Face) -> Result<Option<Face>, FaceError> {
+        let Some(second) = self.track(image, face)? else { return Ok(None) };
+        let third = self.track(image, &second)?;
+        Ok(third.filter(|third| bounds_of(third).iou(&bounds_of(&second)) >= MIN_SETTLED_IOU))
     }
 
     fn face_in(&self, image: &RgbImage, region: &Region) -> Result<Option<Face>, FaceError> {
@@ -108,8 +136,21 @@ impl FaceTracker {
     }
 }
 
-fn area(face: &Face) -> f32 {
-    face.box_in_image[2] * face.box_in_image[3]
+/// Sorts by the area of the box and drops a face whose landmarks came to lie on those of a larger one.
+fn largest_first(mut faces: Vec<Face>) -> Vec<Face> {
+    faces.sort_by(|a, b| bounds_of(b).area().total_cmp(&bounds_of(a).area()));
+    let mut kept: Vec<Face> = Vec::new();
+    for face in faces {
+        if kept.iter().all(|other| bounds_of(other).iou(&bounds_of(&face)) <= SAME_FACE_IOU) {
+            kept.push(face);
+        }
+    }
+    kept
+}
+
+fn bounds_of(face: &Face) -> Bounds {
+    let [x, y, width, height] = face.box_in_image;
+    Bounds { min: [x, y], max: [x + width, y + height] }
 }
 
 fn check_size(image: &RgbImage) -> Result<(), FaceError> {
