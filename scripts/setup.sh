@@ -24,7 +24,8 @@ esac
 
 # --- Rust ------------------------------------------------------------------------------------------------------
 
-wanted="$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)"
+# The workspace states what it needs; a crate may need a newer one for a dependency's sake.
+wanted="$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml crates/*/Cargo.toml | sort -V | tail -n 1)"
 cargo="${CARGO:-cargo}"
 
 if ! command -v "$cargo" >/dev/null 2>&1; then

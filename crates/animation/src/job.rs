@@ -1,0 +1,258 @@
+//! What to do, and what was done.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt,
+    path::PathBuf,
+    str::FromStr,
+};
+
+use moue_media::{EncoderSettings, Output};
+use moue_timeline::{FrameRate, Gains, Interpolation};
+use serde::{Deserialize, Serialize};
+
+use crate::{AnimationError, Fidelity, Framing, Size};
+
+/// Everything about a run.
+#[derive(Clone, Debug)]
+pub struct AnimateJob {
+    /// The picture that fixes who is seen.
+    pub portrait: PathBuf,
+    /// Which of its faces, from 1, the largest first; the largest by default.
+    pub face: Option<usize>,
+    /// The motion's file.
+    pub motion: PathBuf,
+    /// Where it starts, in seconds of the motion.
+    pub start: Option<f64>,
+    /// Where it ends, in seconds of the motion.
+    pub end: Option<f64>,
+    /// How it is evaluated between its rows.
+    pub interpolation: Interpolation,
+    /// Factors on its channels.
+    pub gains: Gains,
+    /// Whether its coefficients are added to those measured in the portrait, instead of replacing them.
+    pub relative: bool,
+    /// Frames per second.
+    pub rate: FrameRate,
+    /// Which part of the portrait is shown.
+    pub framing: Framing,
+    /// Size of the frames.
+    pub size: Size,
+    /// What draws them.
+    pub renderer: RendererKind,
+    /// What it draws on.
+    pub device: Device,
+    /// Recorded; the mesh renderer has no noise.
+    pub seed: u64,
+    /// What is written; at least one.
+    pub outputs: Vec<(Output, EncoderSettings)>,
+    /// Whether existing files are replaced.
+    pub overwrite: bool,
+    /// Measure every so many frames how well the face obeys.
+    pub measure_every: Option<u64>,
+    /// Threads that render; as many as there are cores by default.
+    pub workers: Option<usize>,
+}
+
+impl AnimateJob {
+    /// Refuses what can be refused before any file is touched; [`animate`](crate::animate) begins with it.
+    ///
+    /// # Errors
+    /// A renderer or device that is not there, no output, one output named twice.
+    pub fn check(&self) -> Result<(), AnimationError> {
+        match (self.renderer, self.device) {
+            (RendererKind::Diffusion, _) => return Err(AnimationError::NoDiffusion),
+            (RendererKind::Mesh, device @ Device::Cuda(_)) => {
+                return Err(AnimationError::Device { asked: device.to_string() });
+            }
+            (RendererKind::Mesh, Device::Auto | Device::Cpu) => {}
+        }
+        if self.outputs.is_empty() {
+            return Err(AnimationError::NoOutput);
+        }
+        let mut seen = HashSet::new();
+        for (output, _) in &self.outputs {
+            // Compared part by part: `out//a.mp4` and `./out/a.mp4` name one file.
+            let parts: Vec<_> = output.path().components().filter(|part| part.as_os_str() != ".").collect();
+            if !seen.insert(parts) {
+                return Err(AnimationError::SameOutput { path: output.path().to_owned() });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What draws the frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RendererKind {
+    /// The portrait on a mesh, moved by blendshapes; on the CPU.
+    #[default]
+    Mesh,
+    /// A diffusion model. Not in this build.
+    Diffusion,
+}
+
+/// Where a renderer computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Device {
+    /// The best that the renderer can use.
+    #[default]
+    Auto,
+    /// The processor.
+    Cpu,
+    /// The CUDA device of that number.
+    Cuda(u32),
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(number) => write!(f, "cuda:{number}"),
+        }
+    }
+}
+
+impl FromStr for Device {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let cuda = |rest: &str| rest.strip_prefix(':').and_then(|number| number.parse().ok()).map(Self::Cuda);
+        match text {
+            "auto" => Some(Self::Auto),
+            "cpu" => Some(Self::Cpu),
+            "cuda" => Some(Self::Cuda(0)),
+            _ => text.strip_prefix("cuda").and_then(cuda),
+        }
+        .ok_or_else(|| format!("found '{text}', expected auto, cpu or cuda:NUMBER"))
+    }
+}
+
+/// What a run has done; times are in seconds.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// Frames in each output.
+    pub frames: u64,
+    /// Time that the run took, from the first frame's beginning to the last file's end.
+    pub seconds: f64,
+    /// Frames per second of that time.
+    pub fps: f64,
+    /// How long the film lasts.
+    pub duration: f64,
+    /// The film's frames per second, as an exact ratio.
+    pub frame_rate: String,
+    /// Width and height of the frames in pixels.
+    pub size: [u32; 2],
+    /// Which part of the portrait is shown.
+    pub framing: &'static str,
+    /// What drew the frames.
+    pub renderer: &'static str,
+    /// What it drew on.
+    pub device: &'static str,
+    /// As given; the mesh renderer has no noise.
+    pub seed: u64,
+    /// Whether it was interrupted; the outputs then hold the frames up to there.
+    pub interrupted: bool,
+    /// The portrait.
+    pub portrait: PortraitSummary,
+    /// The motion.
+    pub motion: MotionSummary,
+    /// Where the time went, stage by stage.
+    pub stages: Vec<StageSummary>,
+    /// Queues between the stages.
+    pub queues: Vec<QueueSummary>,
+    /// What was written.
+    pub outputs: Vec<OutputSummary>,
+    /// How well the face obeyed, if that was asked for.
+    pub fidelity: Option<Fidelity>,
+}
+
+/// A portrait in a [`Summary`].
+#[derive(Clone, Debug, Serialize)]
+pub struct PortraitSummary {
+    /// The file.
+    pub path: String,
+    /// Width and height in pixels.
+    pub size: [u32; 2],
+    /// How many faces it shows.
+    pub faces: usize,
+    /// Which one was animated, from 1.
+    pub face: usize,
+    /// The expression in it, by shape.
+    pub expression: BTreeMap<&'static str, f32>,
+}
+
+/// A motion in a [`Summary`].
+#[derive(Clone, Debug, Serialize)]
+pub struct MotionSummary {
+    /// The file.
+    pub path: String,
+    /// What kind of file it is.
+    pub kind: String,
+    /// How many rows it has.
+    pub rows: usize,
+    /// How long it lasts.
+    pub duration: f64,
+    /// Where the film starts in it.
+    pub start: f64,
+    /// Where the film ends in it.
+    pub end: f64,
+    /// Whether it was added to the portrait's expression.
+    pub relative: bool,
+}
+
+/// A stage in a [`Summary`].
+#[derive(Clone, Debug, Serialize)]
+pub struct StageSummary {
+    /// Its name.
+    pub name: String,
+    /// How many threads ran it.
+    pub threads: usize,
+    /// Time it worked, summed over its threads.
+    pub busy: f64,
+    /// Time it waited for its neighbours, summed over its threads.
+    pub waited: f64,
+}
+
+/// A queue in a [`Summary`].
+#[derive(Clone, Debug, Serialize)]
+pub struct QueueSummary {
+    /// Its name.
+    pub name: String,
+    /// How many items fit.
+    pub capacity: usize,
+    /// The most there ever were.
+    pub most: usize,
+}
+
+/// An output in a [`Summary`].
+#[derive(Clone, Debug, Serialize)]
+pub struct OutputSummary {
+    /// Where it is.
+    pub path: String,
+    /// What it is.
+    pub kind: String,
+    /// Frames taken in.
+    pub frames: u64,
+    /// Its size.
+    pub bytes: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_are_read_as_they_are_written() {
+        for (text, device) in
+            [("auto", Device::Auto), ("cpu", Device::Cpu), ("cuda", Device::Cuda(0)), ("cuda:3", Device::Cuda(3))]
+        {
+            assert_eq!(text.parse(), Ok(device));
+        }
+        for wrong in ["", "gpu", "cuda:", "cuda:x", "cuda3", "metal"] {
+            assert!(wrong.parse::<Device>().is_err(), "{wrong}");
+        }
+    }
+}

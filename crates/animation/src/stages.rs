@@ -1,0 +1,200 @@
+//! The stages of a run and the queues between them.
+//!
+//! ```text
+//! sample -> render (N threads, results in order) -> hand out -> write OUTPUT (one thread each)
+//!                                                           \-> measure
+//! ```
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
+
+use image::RgbImage;
+use moue_engine::{CancelToken, Pool, Receiver, Report, StageError};
+use moue_face::{Face, FaceTracker};
+use moue_media::Sink;
+use moue_timeline::Expression;
+
+use crate::{AnimationError, Fidelity, FidelityMeter, Observer, Renderer};
+
+/// Frames that wait before each output: enough to ride out an encoder's hiccup, few enough to stay in the cache.
+const WAITING_FRAMES: usize = 2;
+
+/// Which frames to render.
+pub(crate) struct Frames<'a> {
+    pub total: u64,
+    pub workers: usize,
+    pub expression: &'a (dyn Fn(u64) -> Expression + Sync),
+}
+
+/// What the stages leave behind.
+pub(crate) struct Outcome {
+    /// Frames rendered and written.
+    pub frames: u64,
+    /// The outputs, in the order they were given; each has all the frames, none is finished.
+    pub sinks: Vec<Box<dyn Sink>>,
+    pub report: Report,
+}
+
+/// A rendered frame on its way to the outputs.
+#[derive(Clone)]
+struct Rendered {
+    index: u64,
+    asked: Expression,
+    frame: Arc<RgbImage>,
+}
+
+/// Re-measures some of the frames.
+pub(crate) struct Measurement<'a> {
+    tracker: &'a FaceTracker,
+    /// Where the portrait's face is in a frame, in pixels.
+    place: [f64; 2],
+    meter: Mutex<FidelityMeter>,
+}
+
+impl<'a> Measurement<'a> {
+    pub(crate) fn new(every: u64, tracker: &'a FaceTracker, place: [f64; 2]) -> Self {
+        Self { tracker, place, meter: Mutex::new(FidelityMeter::new(every)) }
+    }
+
+    pub(crate) fn result(&self) -> Fidelity {
+        self.lock().result()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, FidelityMeter> {
+        self.meter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn measure(&self, rendered: &Rendered) -> Result<(), AnimationError> {
+        let faces = self
+            .tracker
+            .analyze(&rendered.frame)
+            .map_err(|source| AnimationError::Face { path: format!("frame {}", rendered.index).into(), source })?;
+        self.lock().add(&rendered.asked, self.portraits_face(&faces));
+        Ok(())
+    }
+
+    /// The face that lies over the portrait's: others in the picture are not animated.
+    fn portraits_face<'f>(&self, faces: &'f [Face]) -> Option<&'f Face> {
+        let [px, py] = self.place;
+        let distance = |face: &Face| {
+            let [x, y, width, height] = face.box_in_image.map(f64::from);
+            let (dx, dy) = (x + width / 2.0 - px, y + height / 2.0 - py);
+            let inside = dx.abs() < width / 2.0 && dy.abs() < height / 2.0;
+            inside.then_some(dx.hypot(dy))
+        };
+        faces
+            .iter()
+            .filter_map(|face| distance(face).map(|distance| (distance, face)))
+            .min_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, face)| face)
+    }
+}
+
+/// Renders all frames and hands each to every output.
+pub(crate) fn run(
+    frames: &Frames<'_>,
+    renderer: &dyn Renderer,
+    sinks: Vec<(String, Box<dyn Sink>)>,
+    measurement: Option<&Measurement<'_>>,
+    observer: &dyn Observer,
+    token: &CancelToken,
+) -> Result<Outcome, AnimationError> {
+    let rendered_frames = AtomicU64::new(0);
+    let kept: Vec<Mutex<Option<Box<dyn Sink>>>> = sinks.iter().map(|_| Mutex::new(None)).collect();
+    let (width, height) = renderer.size();
+    let spare = 2 * frames.workers + WAITING_FRAMES * (sinks.len() + 1);
+    let pool = Pool::new(spare, move || RgbImage::new(width, height));
+
+    let ((), report) = moue_engine::run(token, |scope| {
+        let (asked, to_render) = scope.channel::<(u64, Expression)>("asked", 2 * frames.workers);
+        let (rendered, to_hand_out) = scope.channel::<Rendered>("rendered", 1);
+
+        scope.stage("sample", move |stage| {
+            for index in 0..frames.total {
+                if stage.is_finishing() {
+                    break;
+                }
+                asked.send((index, (frames.expression)(index)))?;
+            }
+            asked.close();
+            Ok(())
+        });
+
+        let source = pool.clone();
+        let render = move |_: &mut (), (index, asked): (u64, Expression)| -> Result<Rendered, StageError> {
+            let mut frame = source.take();
+            renderer.render(&asked, &mut frame)?;
+            Ok(Rendered { index, asked, frame: Arc::new(frame) })
+        };
+        scope.fan_out("render", frames.workers, to_render, rendered, |_| Ok(()), render);
+
+        let mut takers = Vec::new();
+        for ((name, sink), kept) in sinks.into_iter().zip(&kept) {
+            let (frames, to_write) = scope.channel::<Rendered>(&format!("to {name}"), WAITING_FRAMES);
+            takers.push(frames);
+            let pool = pool.clone();
+            scope.stage(&format!("write {name}"), move |_| {
+                let sink = write(sink, &to_write, &pool)?;
+                *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(sink);
+                Ok(())
+            });
+        }
+        let tap = measurement.map(|measurement| {
+            let (frames, to_measure) = scope.channel::<Rendered>("to measure", WAITING_FRAMES);
+            let pool = pool.clone();
+            scope.stage("measure", move |_| {
+                while let Some(rendered) = to_measure.recv()? {
+                    measurement.measure(&rendered)?;
+                    pool.give_shared(rendered.frame);
+                }
+                Ok(())
+            });
+            (measurement, frames)
+        });
+
+        let rendered_frames = &rendered_frames;
+        scope.stage("hand out", move |_| {
+            while let Some(rendered) = to_hand_out.recv()? {
+                if let Some((measurement, frames)) = &tap
+                    && measurement.lock().wants(rendered.index)
+                {
+                    frames.send(rendered.clone())?;
+                }
+                for taker in &takers {
+                    taker.send(rendered.clone())?;
+                }
+                pool.give_shared(rendered.frame);
+                observer.rendered(rendered_frames.fetch_add(1, Ordering::Relaxed) + 1);
+            }
+            takers.into_iter().for_each(moue_engine::Sender::close);
+            if let Some((_, frames)) = tap {
+                frames.close();
+            }
+            Ok(())
+        });
+    })?;
+
+    let frames = rendered_frames.into_inner();
+    let take = |slot: Mutex<Option<Box<dyn Sink>>>| slot.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let sinks: Vec<_> = kept.into_iter().filter_map(take).collect();
+    if frames == 0 {
+        // A motion has at least one frame: it was interrupted before that.
+        return Err(AnimationError::Interrupted);
+    }
+    Ok(Outcome { frames, sinks, report })
+}
+
+/// Writes all frames; the sink is dropped, which leaves no file, when that fails or the run is torn down.
+fn write(
+    mut sink: Box<dyn Sink>,
+    frames: &Receiver<Rendered>,
+    pool: &Pool<RgbImage>,
+) -> Result<Box<dyn Sink>, StageError> {
+    while let Some(rendered) = frames.recv()? {
+        sink.write(&rendered.frame).map_err(AnimationError::from)?;
+        pool.give_shared(rendered.frame);
+    }
+    Ok(sink)
+}

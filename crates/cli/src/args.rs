@@ -1,0 +1,235 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use moue_animation::{Device, Framing, Size};
+use moue_timeline::{FrameRate, Gains};
+
+const EXAMPLES: &str = "\
+Examples:
+  moue animate me.jpg take1.csv -o me.mp4
+  moue animate me.jpg take1.csv --framing head --size 512x512 -o me.gif -o sheet.png
+  moue inspect me.jpg --annotate seen.png
+  moue doctor
+
+Exit codes:
+  0    done
+  1    something failed; the last lines on stderr say what, where and what to do
+  2    the command line asks for something that cannot be
+  130  interrupted (Ctrl-C), whether files were finished or not";
+
+/// Animates a portrait by blendshapes.
+#[derive(Debug, Parser)]
+#[command(name = "moue", version, after_help = EXAMPLES, max_term_width = 110, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub global: Global,
+}
+
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Global {
+    /// Say nothing but errors
+    #[arg(short, long, global = true, help_heading = "Talk", conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more: -v what is done, -vv how, -vvv everything
+    #[arg(short, long, global = true, help_heading = "Talk", action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Turn a portrait and a motion into a film
+    Animate(Box<AnimateArgs>),
+    /// Show what the tracker sees in a picture
+    Inspect(InspectArgs),
+    /// List what this machine can do, and what is missing
+    Doctor(DoctorArgs),
+}
+
+const ANIMATE_LONG: &str = "\
+Turn a portrait and a motion into a film.
+
+PORTRAIT is a PNG, JPEG or WebP picture with a face in it. MOTION says what the face does over time, as \
+coefficients of Apple's 52 ARKit blendshapes (jawOpen, mouthSmileLeft, ...) and the head's rotation. It may be
+
+  - a recording of the Live Link Face app (CSV),
+  - the JSON of MediaPipe's Face Landmarker, frame by frame,
+  - a table of your own (CSV): a column `time` in seconds, then columns named after the shapes (0 to 1), \
+and optionally head_yaw, head_pitch, head_roll in degrees.
+
+The file's content decides, not its name. Shapes that it does not mention stay at rest.
+
+Coefficients are absolute: 0 is a neutral feature, so a portrait that smiles has its smile undone first, and a \
+smile of 0.5 is a smile of 0.5. With --relative they move the face away from the expression in the portrait \
+instead. The head always turns from where the portrait has it.
+
+Ctrl-C once finishes the files with what has been rendered; twice stops at once and leaves no file.";
+
+const ANIMATE_EXAMPLES: &str = "\
+Examples:
+  A video at the portrait's own size
+    moue animate me.jpg take1.csv -o me.mp4
+  The head alone, as a video, a GIF and a contact sheet, all in one go
+    moue animate me.jpg take1.csv --framing head -o me.mp4 -o me.gif -o sheet.png
+  Two seconds of it, with a larger smile and a still head, at 30 frames per second
+    moue animate me.jpg take1.csv --start 3s --end 5s --gain 'mouthSmile=1.5,head=0' --fps 30 -o part.webm
+  Frames as PNG files, into a folder
+    moue animate me.jpg take1.csv -o frames/
+  How well does the face obey? Measures every fifth frame; the table goes to stdout
+    moue animate me.jpg take1.csv --framing head --measure -o me.mp4";
+
+#[derive(Args, Debug)]
+#[command(long_about = ANIMATE_LONG, after_help = "`moue animate --help` explains more, with examples.", after_long_help = ANIMATE_EXAMPLES)]
+pub struct AnimateArgs {
+    /// Picture with the face to animate: PNG, JPEG or WebP
+    pub portrait: PathBuf,
+    /// What the face does: Live Link Face CSV, MediaPipe JSON, or a table with a time column
+    pub motion: PathBuf,
+
+    /// File or folder to write; may be given several times
+    ///
+    /// The name says what it becomes: .mp4 (H.264, plays everywhere), .mkv, .webm (VP9), .gif, .png (a contact
+    /// sheet), a folder or a pattern like shot_%05d.png (numbered frames). Without -o, the preset's outputs.
+    #[arg(short, long = "output", value_name = "OUT", help_heading = "Output")]
+    pub outputs: Vec<String>,
+    /// Replace files that exist
+    #[arg(long, help_heading = "Output")]
+    pub overwrite: bool,
+    /// Print one JSON object about the run on stdout
+    ///
+    /// It holds: frames, seconds (how long the run took), fps, duration (of the film), stages with busy times,
+    /// outputs, the portrait's expression, and with --measure the fidelity.
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+    /// Measure how well the face obeys, on every Nth frame (5 if N is left out)
+    ///
+    /// The tracker looks at the rendered frames, and what it measures is compared with what was asked: correlation
+    /// (1 is best), slope (1 means same strength) and mean absolute error for each shape.
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "5",
+          value_parser = clap::value_parser!(u64).range(1..), help_heading = "Output")]
+    pub measure: Option<u64>,
+
+    /// Part of the portrait to show: whole (default), or head, a square around it
+    ///
+    /// The square has room for hair and shoulders; where it would leave the picture it is moved, then made smaller.
+    #[arg(long, value_name = "whole|head", help_heading = "Picture")]
+    pub framing: Option<Framing>,
+    /// Size in pixels, e.g. 1920x1080, or `source`
+    ///
+    /// `source` is the portrait's own size (default for --framing whole); --framing head gives 512x512 by default.
+    /// Odd sizes are rounded to even ones. A portrait of another shape is fitted inside; the rest stays black.
+    #[arg(long, value_name = "WxH|source", help_heading = "Picture")]
+    pub size: Option<Size>,
+    /// Which face, if there are several: 1 is the largest (default)
+    ///
+    /// `moue inspect PORTRAIT --annotate seen.png` draws their numbers.
+    #[arg(long, value_name = "N", value_parser = parse_face, help_heading = "Picture")]
+    pub face: Option<usize>,
+
+    /// Frames per second, e.g. 25 (default), 29.97 or 30000/1001
+    ///
+    /// The motion is resampled to it by time, whatever rate it was recorded at.
+    #[arg(long, value_name = "RATE", help_heading = "Motion")]
+    pub fps: Option<FrameRate>,
+    /// Where in the motion to start, e.g. 1.5s, 800ms, 00:01:02.5 or 30f (frames)
+    #[arg(long, value_name = "TIME", help_heading = "Motion")]
+    pub start: Option<String>,
+    /// Where in the motion to end; written like --start, not included
+    #[arg(long, value_name = "TIME", help_heading = "Motion")]
+    pub end: Option<String>,
+    /// Factors on shapes, e.g. 'jawOpen=1.2,mouthSmile=0.8,head=0'
+    ///
+    /// A name without its side covers both (mouthSmile), a region covers all of its shapes (brow, cheek, eye, jaw,
+    /// mouth, nose, tongue), `head` the head's rotation, `all` everything. Factors go from 0 to 10.
+    #[arg(long, value_name = "LIST", help_heading = "Motion")]
+    pub gain: Option<Gains>,
+    /// Move the face away from the portrait's expression instead of replacing it
+    #[arg(long, help_heading = "Motion")]
+    pub relative: bool,
+    /// How to go from row to row of the motion: linear (default) or monotone-cubic
+    ///
+    /// Monotone-cubic moves smoothly and never overshoots; it makes a difference where rows are far apart.
+    #[arg(long, value_enum, value_name = "KIND", help_heading = "Motion")]
+    pub interpolation: Option<InterpolationArg>,
+
+    /// What draws the frames: mesh (default), built in and fast; diffusion comes with a later version
+    #[arg(long, value_enum, value_name = "mesh|diffusion", help_heading = "Rendering")]
+    pub renderer: Option<RendererArg>,
+    /// Where to compute: auto (default), cpu or cuda:0; the mesh renderer runs on the CPU
+    #[arg(long, value_name = "DEVICE", default_value = "auto", hide_default_value = true, help_heading = "Rendering")]
+    pub device: Device,
+    /// Seed for noise; recorded in the summary. The mesh renderer has none: equal inputs give equal frames
+    #[arg(long, value_name = "N", help_heading = "Rendering")]
+    pub seed: Option<u64>,
+    /// Run preset: the name of a built-in one (mesh-mp4) or a YAML file; options given here come before it
+    #[arg(long, value_name = "NAME|FILE", help_heading = "Rendering")]
+    pub pipeline: Option<String>,
+    /// Threads that render (default: one for each core)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Rendering")]
+    pub threads: Option<u16>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum RendererArg {
+    Mesh,
+    Diffusion,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum InterpolationArg {
+    Linear,
+    MonotoneCubic,
+}
+
+const INSPECT_LONG: &str = "\
+Show what the tracker sees in a picture: for each face, largest first, its box, the head's rotation and the \
+expression.
+
+With --json, one object on stdout: width, height, and faces with score, box [x, y, width, height], landmarks \
+(478 x [x, y, z]), blendshapes by name (52) and pose (a 4x4 matrix, rows first, from the canonical face in cm to \
+the camera in cm). Positions are pixels of the picture as it is shown, with its EXIF orientation applied.";
+
+#[derive(Args, Debug)]
+#[command(long_about = INSPECT_LONG)]
+pub struct InspectArgs {
+    /// Picture: PNG, JPEG or WebP
+    pub image: PathBuf,
+    /// Print everything as one JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+    /// Draw boxes, numbers, meshes and contours into a copy of the picture (PNG); it is enlarged if faces are small
+    #[arg(long, value_name = "OUT.png")]
+    pub annotate: Option<PathBuf>,
+    /// Replace OUT.png if it exists
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    /// Print the findings as one JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn parse_face(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err(format!("found '{text}', expected a number from 1 (the largest face)")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

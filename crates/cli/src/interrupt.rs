@@ -1,0 +1,27 @@
+//! Ctrl-C: once finishes what has been rendered, twice stops at once, three times leaves.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::Context;
+use moue_engine::{Cancel, CancelToken};
+
+use crate::{exit, printer::Printer};
+
+/// A token that Ctrl-C and a polite kill (SIGTERM, SIGHUP) move forward.
+pub fn token(printer: Printer) -> anyhow::Result<CancelToken> {
+    let token = CancelToken::new();
+    let handled = token.clone();
+    let times = AtomicU32::new(0);
+    ctrlc::set_handler(move || {
+        if times.fetch_add(1, Ordering::Relaxed) >= 2 {
+            // Something does not heed the abort. Unfinished files keep their temporary names.
+            std::process::exit(exit::INTERRUPTED.into());
+        }
+        match handled.escalate() {
+            Cancel::Finish => printer.say("\ninterrupted: finishing the files; once more stops at once"),
+            Cancel::Abort | Cancel::None => printer.say("\ninterrupted again: stopping, nothing is kept"),
+        }
+    })
+    .context("cannot listen for Ctrl-C")?;
+    Ok(token)
+}

@@ -1,0 +1,201 @@
+//! How far a run is: a bar on a terminal, plain lines elsewhere, nothing with `--quiet`.
+
+use std::{
+    sync::{Mutex, OnceLock, PoisonError},
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use moue_animation::{Observer, Portrait};
+use moue_timeline::Shape;
+
+use crate::printer::{Printer, strong};
+
+/// Redraws of the bar per second.
+const REDRAWS_HZ: u8 = 10;
+/// Time between two plain lines.
+const BETWEEN_LINES: Duration = Duration::from_secs(2);
+/// How many coefficients of the portrait's expression are shown.
+const SHOWN_COEFFICIENTS: usize = 5;
+/// Smaller coefficients are not worth a word.
+const SHOWN_FROM: f32 = 0.1;
+
+/// Tells a run's progress.
+#[derive(Debug)]
+pub struct Progress {
+    printer: Printer,
+    form: Form,
+    started: OnceLock<(Instant, u64)>,
+    last_line: Mutex<Option<Instant>>,
+    relative: bool,
+    /// Whether the face was chosen by the user.
+    face_given: bool,
+}
+
+#[derive(Debug)]
+enum Form {
+    Silent,
+    Lines,
+    Bar(ProgressBar),
+}
+
+impl Progress {
+    /// A bar would tear through log lines, so with `-v` there are plain lines.
+    pub fn new(printer: Printer, verbose: bool, relative: bool, face_given: bool) -> Self {
+        let form = match (printer.is_quiet(), printer.is_terminal() && !verbose) {
+            (true, _) => Form::Silent,
+            (false, false) => Form::Lines,
+            (false, true) => Form::Bar(ProgressBar::hidden()),
+        };
+        let (started, last_line) = (OnceLock::new(), Mutex::new(None));
+        Self { printer, form, started, last_line, relative, face_given }
+    }
+
+    /// Takes the bar away; what is said from here on stands where it was.
+    pub fn end(&self) {
+        if let Form::Bar(bar) = &self.form {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn line(&self, rendered: u64) {
+        let Some(&(began, total)) = self.started.get() else { return };
+        let mut last = self.last_line.lock().unwrap_or_else(PoisonError::into_inner);
+        if rendered < total && last.unwrap_or(began).elapsed() < BETWEEN_LINES {
+            return;
+        }
+        *last = Some(Instant::now());
+        let fps = rendered as f64 / began.elapsed().as_secs_f64().max(1e-9);
+        let left = (total - rendered.min(total)) as f64 / fps.max(1e-9);
+        let percent = rendered * 100 / total.max(1);
+        self.printer.say(&format!("{rendered}/{total} frames, {percent} %, {}, {} left", speed(fps), clock(left)));
+    }
+}
+
+impl Observer for Progress {
+    fn note(&self, text: &str) {
+        self.printer.note(text);
+    }
+
+    fn portrait(&self, portrait: &Portrait) {
+        let name = portrait.path.display();
+        portrait.notes.iter().for_each(|note| self.printer.note(&format!("{name}: {note}")));
+        if portrait.faces.len() > 1 && !self.face_given {
+            self.printer.note(&format!(
+                "{name}: {} faces found, the largest is animated; --face N takes another \
+                 (`moue inspect {name} --annotate seen.png` shows their numbers)",
+                portrait.faces.len()
+            ));
+        }
+        let shown = largest(&portrait.measured().shapes);
+        let how = if self.relative { "the motion is added to it" } else { "undone before the motion" };
+        let text = match shown.is_empty() {
+            true => "neutral".to_owned(),
+            false => format!("{} ({how})", shown.join(", ")),
+        };
+        self.printer.say(&format!("{} {text}", strong("the portrait's expression:")));
+    }
+
+    fn started(&self, frames: u64) {
+        let _ = self.started.set((Instant::now(), frames));
+        match &self.form {
+            Form::Silent => {}
+            Form::Lines => self.printer.say(&format!("rendering {frames} frames")),
+            Form::Bar(bar) => {
+                bar.set_length(frames);
+                bar.set_style(style());
+                bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(REDRAWS_HZ));
+                bar.reset();
+            }
+        }
+    }
+
+    fn rendered(&self, frames: u64) {
+        match &self.form {
+            Form::Silent => {}
+            Form::Lines => self.line(frames),
+            Form::Bar(bar) => bar.set_position(frames),
+        }
+    }
+
+    fn finishing(&self) {
+        if let Form::Bar(bar) = &self.form {
+            bar.set_message("finishing the files");
+        }
+    }
+}
+
+fn style() -> ProgressStyle {
+    let style = ProgressStyle::with_template("{bar:30.cyan/dim} {pos}/{len} frames  {speed}  {eta} left  {msg:.dim}");
+    let speed_of = |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
+        let _ = write!(out, "{}", speed(state.per_sec()));
+    };
+    // The template is a constant; if it were wrong, the plain bar would do.
+    style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─").with_key("speed", speed_of)
+}
+
+/// `104 frames/s`, or `3.1 s/frame` where frames are slower than seconds.
+pub fn speed(fps: f64) -> String {
+    match fps {
+        fps if fps >= 10.0 => format!("{fps:.0} frames/s"),
+        fps if fps >= 1.0 => format!("{fps:.1} frames/s"),
+        fps if fps > 1e-6 => format!("{:.1} s/frame", 1.0 / fps),
+        _ => "- frames/s".to_owned(),
+    }
+}
+
+/// `42 s`, `3:20` or `1:02:05`.
+pub fn clock(seconds: f64) -> String {
+    let whole = seconds.round().clamp(0.0, 1e9) as u64;
+    match (whole / 3600, whole / 60 % 60, whole % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes}:{seconds:02}"),
+        (hours, minutes, seconds) => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
+/// The largest coefficients, as text; left and right in one word where they are about equal.
+pub fn largest(shapes: &[f32; Shape::COUNT]) -> Vec<String> {
+    let mut found: Vec<(f32, String)> = Vec::new();
+    for shape in Shape::ALL {
+        let (value, mirrored) = (shapes[shape.index()], shapes[shape.mirrored().index()]);
+        let alike = shape != shape.mirrored() && (value - mirrored).abs() < 0.1;
+        if value < SHOWN_FROM || (alike && shape > shape.mirrored()) {
+            continue;
+        }
+        match shape.name().strip_suffix("Left").or(shape.name().strip_suffix("Right")).filter(|_| alike) {
+            Some(stem) => found.push(((value + mirrored) / 2.0, stem.to_owned())),
+            None => found.push((value, shape.name().to_owned())),
+        }
+    }
+    found.sort_by(|a, b| b.0.total_cmp(&a.0));
+    found.into_iter().take(SHOWN_COEFFICIENTS).map(|(value, name)| format!("{name} {value:.2}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn speeds_and_times_are_readable_at_any_scale() {
+        assert_eq!(
+            [speed(103.6), speed(2.345), speed(0.25), speed(0.0)],
+            ["104 frames/s", "2.3 frames/s", "4.0 s/frame", "- frames/s"]
+        );
+        assert_eq!(
+            [clock(0.4), clock(59.6), clock(200.0), clock(3725.0), clock(f64::INFINITY)],
+            ["0 s", "1:00", "3:20", "1:02:05", "277777:46:40"]
+        );
+    }
+
+    #[test]
+    fn sides_that_agree_are_one_word() {
+        let mut shapes = [0.0; Shape::COUNT];
+        shapes[Shape::MouthSmileLeft.index()] = 0.9;
+        shapes[Shape::MouthSmileRight.index()] = 0.88;
+        shapes[Shape::BrowDownRight.index()] = 0.3;
+        shapes[Shape::JawOpen.index()] = 0.95;
+        shapes[Shape::CheekPuff.index()] = 0.05;
+        assert_eq!(largest(&shapes), ["jawOpen 0.95", "mouthSmile 0.89", "browDownRight 0.30"]);
+    }
+}

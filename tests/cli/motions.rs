@@ -1,0 +1,111 @@
+//! Motions as people have them: of every kind, and broken in every way.
+
+use crate::harness::{Bench, motion, repository};
+
+fn live_link(rows: &[&str]) -> Vec<u8> {
+    let shapes = "EyeBlinkLeft,EyeBlinkRight,JawOpen,MouthSmileLeft,MouthSmileRight";
+    format!("Timecode,BlendShapeCount,{shapes}\n{}\n", rows.join("\n")).into_bytes()
+}
+
+#[test]
+fn recordings_and_tables_are_told_apart_by_content() {
+    let bench = Bench::new();
+    let link = live_link(&["10:00:00:00.0,61,0,0,0.1,0,0", "10:00:00:12.0,61,0,0,0.6,0,0"]);
+    bench.write("take.txt", &link);
+    bench.write("bom.csv", &[b"\xef\xbb\xbf", motion(0.4).as_bytes()].concat());
+    let mediapipe = r#"[{"faceBlendshapes":[{"categories":[{"index":0,"score":0.0,"categoryName":"_neutral"},
+        {"index":25,"score":0.5,"categoryName":"jawOpen"}]}]}]"#;
+    bench.write("landmarker.json", mediapipe.as_bytes());
+    for (file, kind) in
+        [("take.txt", "Live Link Face CSV"), ("bom.csv", "moue CSV"), ("landmarker.json", "MediaPipe JSON")]
+    {
+        let ran = bench.animate("me.png", file, &["-o", "a.gif", "--overwrite", "--json"]);
+        assert_eq!(ran.succeeded().json()["motion"]["kind"], kind);
+    }
+}
+
+#[test]
+fn dropped_rows_are_bridged_in_time() {
+    let bench = Bench::new();
+    // 30 rows per second, and 18 of them missing in the middle.
+    let rows: Vec<String> =
+        (0..30).filter(|row| !(6..24).contains(row)).map(|row| format!("10:00:00:{row:02}.0,61,0,0,0.2,0,0")).collect();
+    bench.write("gap.csv", &live_link(&rows.iter().map(String::as_str).collect::<Vec<_>>()));
+    let ran = bench.animate("me.png", "gap.csv", &["-o", "a.gif", "--json"]);
+    let duration = ran.succeeded().json()["motion"]["duration"].as_f64().unwrap();
+    assert!((duration - 29.0 / 30.0).abs() < 0.02, "{duration}");
+}
+
+#[test]
+fn ten_rows_may_last_an_hour() {
+    let bench = Bench::new();
+    let rows: String = (0..10).map(|row| format!("{},{}\n", row * 400, f64::from(row) / 10.0)).collect();
+    bench.write("slow.csv", format!("time,jawOpen\n{rows}").as_bytes());
+    let part = ["-o", "a.gif", "--start", "00:59:58", "--json", "--fps", "5"];
+    let summary = bench.animate("me.png", "slow.csv", &part).succeeded().json();
+    assert_eq!(summary["motion"]["duration"], 3600.0);
+    assert_eq!(summary["frames"], 11);
+}
+
+#[test]
+fn broken_motions_are_named_with_the_place() {
+    let bench = Bench::new();
+    let good = "10:00:00:00.0,61,0,0,0.1,0,0";
+    for (name, content, words) in [
+        ("empty.csv", b"".to_vec(), &["empty"][..]),
+        ("header.csv", b"time,jawOpen\n".to_vec(), &["expected"]),
+        ("nothing.csv", b"time,colour,weight\n0,1,2\n".to_vec(), &["expected"]),
+        ("notime.csv", b"jawOpen,mouthSmileLeft\n0.1,0.2\n".to_vec(), &["time"]),
+        ("nan.csv", b"time,jawOpen\n0,0\n0.1,NaN\n".to_vec(), &["line 3", "jawOpen", "NaN"]),
+        ("words.csv", b"time,jawOpen\n0,0\n0.1,wide\n".to_vec(), &["line 3", "wide"]),
+        ("backwards.csv", b"time,jawOpen\n0,0\n0.2,0\n0.1,0\n".to_vec(), &["line 4", "0.1"]),
+        ("negative.csv", live_link(&[good, "-10:00:00:01.0,61,0,0,0.1,0,0"]), &["line 3", "-10:00:00:01.0"]),
+        ("timecode.csv", live_link(&["10:00:05:00.0,61,0,0,0.1,0,0", good]), &["line 3", "10:00:00:00.0"]),
+        ("short.csv", b"time,jawOpen,cheekPuff\n0,0,0\n0.1,0\n".to_vec(), &["line 3"]),
+        ("mixed.csv", b"time,jawOpen,cheekPuff\n0;0;0\n1;1;1\n".to_vec(), &["line 2"]),
+        ("broken.json", b"[{\"faceBlendshapes\": [".to_vec(), &["line 1"]),
+        ("other.json", b"{\"hello\": 1}".to_vec(), &["expected"]),
+    ] {
+        bench.write(name, &content);
+        let ran = bench.animate("me.png", name, &["-o", "a.mp4"]);
+        ran.failed(1, words).failed(1, &[name, "hint: "]);
+        assert!(!bench.path("a.mp4").exists());
+    }
+    bench.animate("me.png", "nowhere.csv", &["-o", "a.mp4"]).failed(1, &["nowhere.csv", "hint: "]);
+    bench.animate("me.png", "me.png", &["-o", "a.mp4"]).failed(1, &["me.png", "hint: "]);
+}
+
+#[test]
+fn a_part_outside_the_motion_is_a_usage_error() {
+    let bench = Bench::new();
+    bench
+        .animate("me.png", "motion.csv", &["-o", "a.mp4", "--start", "9s"])
+        .failed(2, &["motion.csv", "start 9 s", "0.4 s", "hint: "]);
+}
+
+#[test]
+fn columns_that_the_mesh_cannot_use_are_said() {
+    let bench = Bench::new();
+    bench.write("flame.csv", b"time,exp_00,jaw_x\n0,0,0\n0.2,1,0.1\n");
+    bench.animate("me.png", "flame.csv", &["-o", "a.mp4"]).failed(1, &["flame.csv", "FLAME", "ARKit", "hint: "]);
+    bench.write("both.csv", b"time,exp_00,jawOpen\n0,0,0\n0.2,1,0.1\n");
+    let ran = bench.animate("me.png", "both.csv", &["-o", "a.gif"]);
+    assert!(ran.succeeded().stderr.contains("1 FLAME column"), "{}", ran.stderr);
+}
+
+#[test]
+fn every_example_track_is_read() {
+    let bench = Bench::new();
+    let folder = repository("examples/tracks");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "csv" || ending == "json") {
+            let arguments = ["-o", "a.gif", "--overwrite", "--end", "0.2s", "--quiet"];
+            let ran = bench.animate("me.png", path.to_str().unwrap(), &arguments);
+            assert_eq!(ran.succeeded().stderr, "", "{}", path.display());
+            count += 1;
+        }
+    }
+    assert!(count >= 4, "{count} example tracks");
+}
