@@ -136,3 +136,48 @@ fn merge(mut candidates: Vec<Detection>) -> Vec<Detection> {
     }
     merged
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn detection(score: f32, x: f32) -> Detection {
+        let bounds = Bounds { min: [x, 0.0], max: [x + 1.0, 1.0] };
+        Detection { score, bounds, right_eye: [x + 0.25, 0.25], left_eye: [x + 0.75, 0.25] }
+    }
+
+    #[test]
+    fn anchors_are_cell_centres_two_then_six_each() {
+        let anchors = anchors();
+        assert_eq!(anchors.len(), ANCHORS);
+        assert_eq!(anchors[..3], [[0.03125, 0.03125], [0.03125, 0.03125], [0.09375, 0.03125]]);
+        assert_eq!(anchors[511], [0.96875, 0.96875]);
+        assert_eq!([anchors[512], anchors[517], anchors[518]], [[0.0625, 0.0625], [0.0625, 0.0625], [0.1875, 0.0625]]);
+    }
+
+    #[test]
+    fn decoding_keeps_candidates_of_half_and_more() {
+        let mut boxes = [0.0; 3 * VALUES];
+        boxes[VALUES..VALUES + 8].copy_from_slice(&[12.8, -12.8, 64.0, 32.0, -6.4, 6.4, 6.4, 6.4]);
+        boxes[2 * VALUES + 2..2 * VALUES + 4].copy_from_slice(&[-64.0, 32.0]);
+        let found = decode(&boxes, &[-0.1, 0.0, 1000.0], &[[0.5, 0.5]; 3]);
+        let bounds = Bounds { min: [0.35, 0.275], max: [0.85, 0.525] };
+        let expected = Detection { score: 0.5, bounds, right_eye: [0.45, 0.55], left_eye: [0.55, 0.55] };
+        assert_eq!(found.len(), 1, "one scores too little, one is inside out: {found:?}");
+        assert!(found[0].bounds.iou(&expected.bounds) > 0.9999 && found[0].score == 0.5, "{found:?}");
+        assert!((found[0].right_eye[0] - 0.45).abs() < 1e-6 && (found[0].left_eye[0] - 0.55).abs() < 1e-6, "{found:?}");
+    }
+
+    #[test]
+    fn overlapping_candidates_merge_by_score_and_others_stay() {
+        let merged = merge(vec![detection(0.6, 0.2), detection(0.7, 5.0), detection(0.9, 0.0)]);
+        assert_eq!(merged.iter().map(|one| one.score).collect::<Vec<_>>(), [0.9, 0.7]);
+        // (0.9 * 0.0 + 0.6 * 0.2) / 1.5
+        assert!(
+            (merged[0].bounds.min[0] - 0.08).abs() < 1e-6 && (merged[0].right_eye[0] - 0.33).abs() < 1e-6,
+            "{merged:?}"
+        );
+        assert_eq!(merged[1], detection(0.7, 5.0));
+        assert!(merge(Vec::new()).is_empty());
+    }
+}

@@ -144,9 +144,9 @@ fn largest_eigenvector(mut a: [[f64; 4]; 4]) -> [f64; 4] {
                 for row in &mut a {
                     (row[p], row[q]) = (cos * row[p] - sin * row[q], sin * row[p] + cos * row[q]);
                 }
-                for k in 0..4 {
-                    (a[p][k], a[q][k]) = (cos * a[p][k] - sin * a[q][k], sin * a[p][k] + cos * a[q][k]);
-                }
+                let (row_p, row_q) = (a[p], a[q]);
+                a[p] = [0, 1, 2, 3].map(|k| cos * row_p[k] - sin * row_q[k]);
+                a[q] = [0, 1, 2, 3].map(|k| sin * row_p[k] + cos * row_q[k]);
                 for row in &mut vectors {
                     (row[p], row[q]) = (cos * row[p] - sin * row[q], sin * row[p] + cos * row[q]);
                 }
@@ -155,4 +155,92 @@ fn largest_eigenvector(mut a: [[f64; 4]; 4]) -> [f64; 4] {
     }
     let largest = (0..4).max_by(|&i, &j| a[i][i].total_cmp(&a[j][j])).unwrap_or(0);
     [0, 1, 2, 3].map(|row| vectors[row][largest])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::landmarks::LANDMARK_COUNT;
+
+    fn turned(yaw: f64, pitch: f64, roll: f64) -> Mat3 {
+        let about = |axis: usize, angle: f64| {
+            let (sin, cos) = angle.sin_cos();
+            let (i, j) = ((axis + 1) % 3, (axis + 2) % 3);
+            let mut matrix = [[0.0; 3]; 3];
+            matrix[axis][axis] = 1.0;
+            (matrix[i][i], matrix[i][j], matrix[j][i], matrix[j][j]) = (cos, -sin, sin, cos);
+            matrix
+        };
+        multiply(&multiply(&about(1, yaw), &about(0, pitch)), &about(2, roll))
+    }
+
+    fn multiply(a: &Mat3, b: &Mat3) -> Mat3 {
+        [0, 1, 2].map(|row| [0, 1, 2].map(|column| (0..3).map(|k| a[row][k] * b[k][column]).sum()))
+    }
+
+    fn apply(rotation: &Mat3, point: Vec3, translation: Vec3) -> Vec3 {
+        [0, 1, 2].map(|row| (0..3).map(|k| rotation[row][k] * point[k]).sum::<f64>() + translation[row])
+    }
+
+    /// What a landmark net would say of the canonical face, placed before the camera of a picture.
+    fn landmarks_of(rotation: &Mat3, translation: Vec3, width: f64, height: f64) -> Landmarks {
+        let placed: Vec<Vec3> =
+            canonical_vertices().iter().map(|vertex| apply(rotation, vertex.map(f64::from), translation)).collect();
+        let mean_depth = -placed.iter().map(|point| point[2]).sum::<f64>() / placed.len() as f64;
+        let focal_length = height / 2.0 / (VERTICAL_FIELD_OF_VIEW / 2.0).tan();
+        let mut landmarks = [[0.0; 3]; LANDMARK_COUNT];
+        for (landmark, [x, y, z]) in landmarks.iter_mut().zip(placed) {
+            let scale = focal_length / -z;
+            let depth = (-z - mean_depth) * focal_length / mean_depth;
+            *landmark = [width / 2.0 + x * scale, height / 2.0 - y * scale, depth].map(|value| value as f32);
+        }
+        landmarks
+    }
+
+    #[test]
+    fn the_pose_of_a_placed_canonical_face_is_found() {
+        for (yaw, pitch, roll) in [(0.0, 0.0, 0.0), (0.5, -0.2, 0.1), (-0.7, 0.3, -0.6), (0.1, 0.4, 2.5)] {
+            for (translation, width, height) in [
+                ([0.0, 0.0, -40.0], 512.0, 512.0),
+                ([9.0, -6.0, -70.0], 1280.0, 720.0),
+                ([-5.0, 8.0, -55.0], 400.0, 900.0),
+            ] {
+                let rotation = turned(yaw, pitch, roll);
+                let found = pose(&landmarks_of(&rotation, translation, width, height), width as u32, height as u32);
+                for row in 0..3 {
+                    for column in 0..3 {
+                        let error = (f64::from(found[row][column]) - rotation[row][column]).abs();
+                        assert!(error < 0.02, "{yaw} {pitch} {roll}: {found:?} for {rotation:?}");
+                    }
+                    let error = (f64::from(found[row][3]) - translation[row]).abs();
+                    assert!(error < 0.02 * -translation[2], "{translation:?}: {found:?}");
+                }
+                assert_eq!(found[3], [0.0, 0.0, 0.0, 1.0]);
+            }
+        }
+    }
+
+    #[test]
+    fn rotations_are_found_exactly_and_mirror_images_give_no_reflection() {
+        let points = [[1.0, 0.2, 0.1], [-0.3, 2.0, 0.5], [0.4, -0.6, 3.0], [-1.1, 0.3, 0.2]];
+        let covariance_with = |map: &dyn Fn(Vec3) -> Vec3| {
+            let mut sum = [[0.0; 3]; 3];
+            for point in points {
+                let target = map(point);
+                (0..9).for_each(|i| sum[i / 3][i % 3] += point[i / 3] * target[i % 3]);
+            }
+            sum
+        };
+        for (yaw, pitch, roll) in [(0.0, 0.0, 0.0), (3.0, 0.1, -2.0), (-1.5, 1.5, 0.7)] {
+            let expected = turned(yaw, pitch, roll);
+            let found = rotation_from_covariance(&covariance_with(&|point| apply(&expected, point, [0.0; 3])));
+            let error = (0..9).map(|i| (found[i / 3][i % 3] - expected[i / 3][i % 3]).abs()).fold(0.0, f64::max);
+            assert!(error < 1e-9, "{found:?} for {expected:?}");
+        }
+        let r = rotation_from_covariance(&covariance_with(&|[x, y, z]| [-x, y, z]));
+        let determinant = r[0][0] * (r[1][1] * r[2][2] - r[1][2] * r[2][1])
+            - r[0][1] * (r[1][0] * r[2][2] - r[1][2] * r[2][0])
+            + r[0][2] * (r[1][0] * r[2][1] - r[1][1] * r[2][0]);
+        assert!((determinant - 1.0).abs() < 1e-9, "{determinant}");
+    }
 }

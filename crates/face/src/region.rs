@@ -157,3 +157,81 @@ impl Bounds {
         if union > 0.0 { common / union } else { 0.0 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::Rgb;
+
+    fn gradient() -> RgbImage {
+        RgbImage::from_fn(40, 30, |x, y| Rgb([(x * 6) as u8, (y * 8) as u8, 100]))
+    }
+
+    #[test]
+    fn samples_come_from_where_the_region_says() {
+        let size = 16;
+        for angle in [0.0, 0.4, -2.0, 3.0] {
+            let region = Region { center: [20.0, 15.0], side: 12.0, angle };
+            let samples = region.sample(&gradient(), size, Border::Black, 1.0, 0.0);
+            for row in 0..size {
+                for column in 0..size {
+                    let [x, y] = region.image_from_region([column as f32, row as f32].map(|i| i / size as f32));
+                    let at = row * size + column;
+                    let expected = [x * 6.0, y * 8.0, 100.0];
+                    for c in 0..3 {
+                        let found = samples[c * size * size + at];
+                        assert!((found - expected[c]).abs() < 0.01, "{angle}: {found}, not {expected:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn outside_is_black_or_the_nearest_pixel() {
+        let picture = RgbImage::from_pixel(4, 4, Rgb([200, 100, 50]));
+        let beside = Region { center: [-20.0, 2.0], side: 8.0, angle: 0.0 };
+        assert!(beside.sample(&picture, 8, Border::Black, 1.0, 0.0).iter().all(|&value| value == 0.0));
+        let nearest = beside.sample(&picture, 8, Border::Nearest, 1.0, 0.0);
+        assert!(nearest[..64].iter().all(|&value| value == 200.0) && nearest[128..].iter().all(|&value| value == 50.0));
+        // Half way over the edge a black border darkens by half.
+        let edge = Region { center: [-0.5, 2.0], side: 1.0, angle: 0.0 }.sample(&picture, 2, Border::Black, 1.0, 0.0);
+        assert_eq!(&edge[..2], [0.0, 100.0]);
+    }
+
+    #[test]
+    fn scale_and_offset_apply_to_every_value() {
+        let region = Region { center: [1.0, 1.0], side: 2.0, angle: 0.0 };
+        let samples =
+            region.sample(&RgbImage::from_pixel(4, 4, Rgb([255, 0, 51])), 2, Border::Black, 1.0 / 127.5, -1.0);
+        let expected = [1.0, -1.0, -0.6].into_iter().flat_map(|value| [value; 4]);
+        assert!(samples.iter().zip(expected).all(|(a, b): (&f32, f32)| (a - b).abs() < 1e-6), "{samples:?}");
+    }
+
+    #[test]
+    fn the_region_around_a_face_has_the_eyes_level() {
+        let bounds = Bounds { min: [10.0, 20.0], max: [30.0, 60.0] };
+        let region = Region::around(&bounds, [12.0, 30.0], [22.0, 40.0]);
+        assert_eq!((region.center, region.side), ([20.0, 40.0], 60.0));
+        let along = [region.image_from_region([0.25, 0.5]), region.image_from_region([0.75, 0.5])];
+        let [dx, dy] = [along[1][0] - along[0][0], along[1][1] - along[0][1]];
+        assert!((dx - dy).abs() < 1e-4 && dx > 0.0, "{dx} {dy}");
+    }
+
+    #[test]
+    fn overlap_of_boxes() {
+        let unit = Bounds { min: [0.0, 0.0], max: [2.0, 2.0] };
+        let shifted = Bounds { min: [1.0, 0.0], max: [3.0, 2.0] };
+        let apart = Bounds { min: [5.0, 5.0], max: [6.0, 6.0] };
+        let empty = Bounds { min: [1.0, 1.0], max: [1.0, 1.0] };
+        assert!((unit.iou(&shifted) - 1.0 / 3.0).abs() < 1e-6);
+        assert_eq!([unit.iou(&unit), unit.iou(&apart), unit.iou(&empty), empty.iou(&empty)], [1.0, 0.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn bounds_of_points() {
+        assert_eq!(Bounds::of_points([]), None);
+        let bounds = Bounds::of_points([[3.0, -1.0], [1.0, 4.0], [2.0, 0.0]]);
+        assert_eq!(bounds, Some(Bounds { min: [1.0, -1.0], max: [3.0, 4.0] }));
+    }
+}
