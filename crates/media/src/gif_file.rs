@@ -152,9 +152,9 @@ impl Sink for GifFile {
         if self.held.as_ref().is_some_and(|held| start < held.start + SHORTEST_DELAY) {
             return Ok(());
         }
-        let next = self.difference(frame);
+        // First, as the head of the file takes the palette that there is now.
         self.release(start)?;
-        self.held = Some(Held { frame: next, start });
+        self.held = Some(Held { frame: self.difference(frame), start });
         Ok(())
     }
 

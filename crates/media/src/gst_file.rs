@@ -359,15 +359,17 @@ fn x264(path: &Path, format: &VideoFormat, settings: &EncoderSettings) -> Result
 
 fn vp9(path: &Path, format: &VideoFormat, settings: &EncoderSettings) -> Result<gst::Element, MediaError> {
     let encoder = elements::VP9ENC.make(path)?;
-    let crf = settings.crf.unwrap_or(Codec::Vp9.default_crf()).get();
+    let crf = settings.crf.unwrap_or(Codec::Vp9.default_crf()).get().to_string();
     let is_fast = settings.speed <= Speed::Fast;
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(16));
     elements::set(
         &encoder,
         &[
-            ("end-usage", "cq"),
-            ("cq-level", &crf.to_string()),
-            // Quality decides; this only has to be out of its way.
+            // libvpx's real-time mode takes no notice of cq-level, so quality is set as the best quantizer it may use;
+            // the rate is far above what it takes to always use that one.
+            ("end-usage", if is_fast { "vbr" } else { "cq" }),
+            ("cq-level", &crf),
+            ("min-quantizer", &crf),
             ("target-bitrate", "200000000"),
             ("cpu-used", &settings.speed.vp9_cpu_used().to_string()),
             // 1 is libvpx's real-time mode, a million its good mode.
@@ -389,4 +391,87 @@ fn idr_frames(format: &VideoFormat, settings: &EncoderSettings) -> String {
 /// GStreamer takes paths as UTF-8, which those of an [`Output`](crate::Output) are.
 fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use image::Rgb;
+    use moue_timeline::FrameRate;
+
+    use super::*;
+
+    fn noise(width: u32, height: u32, seed: u32) -> Arc<RgbImage> {
+        let mut state = seed + 1;
+        Arc::new(RgbImage::from_fn(width, height, |_, _| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            Rgb([(state >> 24) as u8, (state >> 16) as u8, (state >> 8) as u8])
+        }))
+    }
+
+    /// Writes until it fails; the error, and how many frames went in before.
+    fn until_it_fails(mut sink: Box<dyn Sink>, frames: u32) -> (MediaError, u32) {
+        for index in 0..frames {
+            if let Err(error) = sink.write(&noise(256, 256, index)) {
+                assert!(sink.write(&noise(256, 256, index)).is_err(), "a broken sink stays broken");
+                return (error, index);
+            }
+        }
+        (sink.finish().unwrap_err(), frames)
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_told_and_never_hangs() {
+        let format = VideoFormat::new(256, 256, FrameRate::FPS_25);
+        for (container, codec) in
+            [(Container::Mkv, Codec::H264), (Container::Mp4, Codec::H264), (Container::Webm, Codec::Vp9)]
+        {
+            let folder = tempfile::tempdir().unwrap();
+            elements::start().unwrap();
+            let (pending, _) = PendingFile::create(&folder.path().join("clip"), false).unwrap();
+            crate::pending::fill_the_disk_at(pending.temporary());
+            let sink = GstFile::start(pending, container, codec, &format, &EncoderSettings::default()).unwrap();
+            let began = Instant::now();
+            let (error, _) = until_it_fails(Box::new(sink), 60);
+            assert!(matches!(error, MediaError::DiskFull { .. }), "{container:?}: {error:?}");
+            assert!(began.elapsed() < Duration::from_secs(30));
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_disk_that_is_full_before_the_index_is_written_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let format = VideoFormat::new(256, 256, FrameRate::FPS_25);
+        elements::start().unwrap();
+        let (pending, _) = PendingFile::create(&folder.path().join("clip"), false).unwrap();
+        let settings = EncoderSettings { crf: 1u8.try_into().ok(), ..EncoderSettings::default() };
+        let sink = GstFile::start(pending, Container::Mp4, Codec::H264, &format, &settings).unwrap();
+        // The muxer opens its interim file with the first frame.
+        let interim = sink._coded.as_ref().unwrap().to_path_buf();
+        crate::pending::fill_the_disk_at(&interim);
+        let (error, frames) = until_it_fails(Box::new(sink), 200);
+        assert!(matches!(error, MediaError::DiskFull { .. }), "after {frames}: {error:?}");
+    }
+
+    #[test]
+    fn a_graph_that_breaks_wakes_the_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let format = VideoFormat::new(256, 256, FrameRate::FPS_25);
+        elements::start().unwrap();
+        let (pending, _) = PendingFile::create(&folder.path().join("clip"), false).unwrap();
+        let settings = EncoderSettings::default();
+        let sink = GstFile::start(pending, Container::Mkv, Codec::H264, &format, &settings).unwrap();
+        let source = sink.graph.source.clone();
+        let writer = std::thread::spawn(move || until_it_fails(Box::new(sink), 100_000));
+        std::thread::sleep(Duration::from_millis(200));
+        gst::element_error!(source, gst::CoreError::Failed, ("the plug was pulled"));
+        let began = Instant::now();
+        let (error, frames) = writer.join().unwrap();
+        assert!(error.to_string().contains("the plug was pulled"), "after {frames}: {error}");
+        assert!(began.elapsed() < Duration::from_secs(10));
+    }
 }

@@ -25,6 +25,7 @@ mod palette;
 mod pending;
 mod picture;
 mod png_file;
+mod quantise;
 mod reader;
 mod settings;
 mod sink;

@@ -1,7 +1,8 @@
 //! 255 colours for a frame, kept as long as they suit the frames that follow.
 
-use color_quant::NeuQuant;
 use image::RgbImage;
+
+use crate::quantise;
 
 /// Colours in a palette; the last of 256 places means "unchanged".
 pub(crate) const COLOURS: usize = 255;
@@ -9,8 +10,6 @@ pub(crate) const COLOURS: usize = 255;
 /// Pixels looked at to make or to judge a palette, about.
 const LEARNED_PIXELS: usize = 40_000;
 const JUDGED_PIXELS: usize = 4_000;
-/// NeuQuant's sampling: 1 looks at every pixel, 30 at few.
-const NEUQUANT_SAMPLING: i32 = 3;
 
 /// Bits per channel of the table that finds the nearest colour.
 const TABLE_BITS: u32 = 6;
@@ -54,9 +53,7 @@ pub(crate) struct Palette {
 impl Palette {
     /// Learns the colours of a frame.
     pub(crate) fn of(frame: &RgbImage) -> Self {
-        let pixels: Vec<u8> = some_pixels(frame, LEARNED_PIXELS).flat_map(|[r, g, b]| [r, g, b, 255]).collect();
-        let learned = NeuQuant::new(NEUQUANT_SAMPLING, COLOURS, &pixels).color_map_rgb();
-        let colours = learned.chunks_exact(3).map(|colour| [colour[0], colour[1], colour[2]]).collect();
+        let colours = quantise::colours(some_pixels(frame, LEARNED_PIXELS), COLOURS);
         let mut palette = Self { colours, nearest: vec![UNKNOWN; 1 << (3 * TABLE_BITS)], error: 0.0 };
         palette.error = palette.error_on(frame);
         palette
@@ -67,9 +64,11 @@ impl Palette {
         self.error_on(frame) <= 1.5 * self.error + 6.0
     }
 
-    /// Red, green, blue of each colour in turn.
+    /// Red, green, blue of each of 256 places in turn; those that are not used are black.
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        self.colours.concat()
+        let mut bytes = self.colours.concat();
+        bytes.resize(3 * 256, 0);
+        bytes
     }
 
     /// The nearest colour's place and value.
@@ -134,7 +133,7 @@ mod tests {
     #[test]
     fn a_palette_suits_its_frame_and_not_another() {
         let mut palette = Palette::of(&gradient(0));
-        assert_eq!(palette.bytes().len(), 3 * COLOURS);
+        assert_eq!(palette.bytes().len(), 3 * 256);
         assert!(palette.error < 60.0, "{}", palette.error);
         assert!(palette.suits(&gradient(0)));
         assert!(!palette.suits(&gradient(200)));

@@ -68,6 +68,9 @@ pub fn read_picture(path: &Path, bytes: &[u8]) -> Result<Picture, MediaError> {
     let format = recognise(path, bytes)?;
     let name = format_name(format);
     let failed = |error| decoding_failed(path, name, error);
+    if let Some(detail) = missing_end(format, bytes) {
+        return Err(MediaError::Truncated { path: path.to_owned(), format: name, detail });
+    }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_DECODER_BYTES);
@@ -75,13 +78,6 @@ pub fn read_picture(path: &Path, bytes: &[u8]) -> Result<Picture, MediaError> {
     let mut decoder = reader.into_decoder().map_err(failed)?;
     let (width, height) = decoder.dimensions();
     check_size(path, width, height)?;
-    if format == ImageFormat::Jpeg && !jpeg_ends(bytes) {
-        return Err(MediaError::Truncated {
-            path: path.to_owned(),
-            format: name,
-            detail: "its end marker is missing".to_owned(),
-        });
-    }
     let mut notes = Vec::new();
     let profile = decoder.icc_profile().map_err(failed)?;
     if profile.is_some_and(|profile| !speaks_of_srgb(&profile)) {
@@ -164,6 +160,20 @@ fn decoding_failed(path: &Path, format: &'static str, error: ImageError) -> Medi
         },
         _ if ends_early => MediaError::Truncated { path, format, detail },
         _ => MediaError::Damaged { path, format, detail },
+    }
+}
+
+/// What shows, before decoding, that the end of the file is missing. PNG needs no help: its decoder notices.
+fn missing_end(format: ImageFormat, bytes: &[u8]) -> Option<String> {
+    match format {
+        ImageFormat::Jpeg if !jpeg_ends(bytes) => Some("its end marker is missing".to_owned()),
+        ImageFormat::WebP => {
+            // `RIFF` and the length of what follows, little-endian.
+            let said = u32::from_le_bytes(bytes.get(4..8)?.try_into().ok()?);
+            let found = bytes.len().saturating_sub(8);
+            (found < said as usize).then(|| format!("{found} of {said} bytes are there"))
+        }
+        _ => None,
     }
 }
 

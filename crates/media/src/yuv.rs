@@ -259,4 +259,21 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn zz_speed() {
+        for (w, h) in [(512, 512), (1920, 1080)] {
+            let layout = layout(w, h);
+            let rgb: Vec<u8> = (0..w * h * 3).map(|i| (i * 31 % 251) as u8).collect();
+            let mut planes = vec![0; layout.offsets[2] + layout.strides[2] * layout.height / 2];
+            let mut c = ToI420::new(Matrix::BT709);
+            let mut best = f64::MAX;
+            for _ in 0..60 {
+                let t = std::time::Instant::now();
+                c.convert(&rgb, &mut planes, &layout);
+                best = best.min(t.elapsed().as_secs_f64() * 1e3);
+            }
+            println!("{w}x{h} best {best} ms");
+        }
+    }
 }
