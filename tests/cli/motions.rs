@@ -2,15 +2,27 @@
 
 use crate::harness::{Bench, motion, repository};
 
-fn live_link(rows: &[&str]) -> Vec<u8> {
-    let shapes = "EyeBlinkLeft,EyeBlinkRight,JawOpen,MouthSmileLeft,MouthSmileRight";
-    format!("Timecode,BlendShapeCount,{shapes}\n{}\n", rows.join("\n")).into_bytes()
+/// A Live Link Face recording: rows of a timecode and the jaw's coefficient.
+fn live_link(rows: &[(&str, f64)]) -> Vec<u8> {
+    let example = std::fs::read_to_string(repository("examples/tracks/speech_livelink.csv")).unwrap();
+    let header = example.lines().next().unwrap();
+    let mut text = format!("{header}\n");
+    for (timecode, jaw) in rows {
+        let cell = |name: &str| match name {
+            "Timecode" => (*timecode).to_owned(),
+            "BlendShapeCount" => "61".to_owned(),
+            "JawOpen" => jaw.to_string(),
+            _ => "0".to_owned(),
+        };
+        text += &format!("{}\n", header.split(',').map(cell).collect::<Vec<_>>().join(","));
+    }
+    text.into_bytes()
 }
 
 #[test]
 fn recordings_and_tables_are_told_apart_by_content() {
     let bench = Bench::new();
-    let link = live_link(&["10:00:00:00.0,61,0,0,0.1,0,0", "10:00:00:12.0,61,0,0,0.6,0,0"]);
+    let link = live_link(&[("10:00:00:00.0", 0.1), ("10:00:00:12.0", 0.6)]);
     bench.write("take.txt", &link);
     bench.write("bom.csv", &[b"\xef\xbb\xbf", motion(0.4).as_bytes()].concat());
     let mediapipe = r#"[{"faceBlendshapes":[{"categories":[{"index":0,"score":0.0,"categoryName":"_neutral"},
@@ -27,13 +39,13 @@ fn recordings_and_tables_are_told_apart_by_content() {
 #[test]
 fn dropped_rows_are_bridged_in_time() {
     let bench = Bench::new();
-    // 30 rows per second, and 18 of them missing in the middle.
-    let rows: Vec<String> =
-        (0..30).filter(|row| !(6..24).contains(row)).map(|row| format!("10:00:00:{row:02}.0,61,0,0,0.2,0,0")).collect();
-    bench.write("gap.csv", &live_link(&rows.iter().map(String::as_str).collect::<Vec<_>>()));
+    // One and a half seconds at 30 rows per second, and 18 of them missing in the middle.
+    let present = (0..45).filter(|row| !(6..24).contains(row));
+    let codes: Vec<String> = present.map(|row| format!("10:00:{:02}:{:02}.0", row / 30, row % 30)).collect();
+    bench.write("gap.csv", &live_link(&codes.iter().map(|code| (code.as_str(), 0.2)).collect::<Vec<_>>()));
     let ran = bench.animate("me.png", "gap.csv", &["-o", "a.gif", "--json"]);
     let duration = ran.succeeded().json()["motion"]["duration"].as_f64().unwrap();
-    assert!((duration - 29.0 / 30.0).abs() < 0.02, "{duration}");
+    assert!((duration - 44.0 / 30.0).abs() < 0.02, "{duration}");
 }
 
 #[test]
@@ -50,7 +62,7 @@ fn ten_rows_may_last_an_hour() {
 #[test]
 fn broken_motions_are_named_with_the_place() {
     let bench = Bench::new();
-    let good = "10:00:00:00.0,61,0,0,0.1,0,0";
+    let good = ("10:00:00:00.0", 0.1);
     for (name, content, words) in [
         ("empty.csv", b"".to_vec(), &["empty"][..]),
         ("header.csv", b"time,jawOpen\n".to_vec(), &["expected"]),
@@ -59,8 +71,8 @@ fn broken_motions_are_named_with_the_place() {
         ("nan.csv", b"time,jawOpen\n0,0\n0.1,NaN\n".to_vec(), &["line 3", "jawOpen", "NaN"]),
         ("words.csv", b"time,jawOpen\n0,0\n0.1,wide\n".to_vec(), &["line 3", "wide"]),
         ("backwards.csv", b"time,jawOpen\n0,0\n0.2,0\n0.1,0\n".to_vec(), &["line 4", "0.1"]),
-        ("negative.csv", live_link(&[good, "-10:00:00:01.0,61,0,0,0.1,0,0"]), &["line 3", "-10:00:00:01.0"]),
-        ("timecode.csv", live_link(&["10:00:05:00.0,61,0,0,0.1,0,0", good]), &["line 3", "10:00:00:00.0"]),
+        ("negative.csv", live_link(&[good, ("-10:00:00:01.0", 0.1)]), &["line 3", "-10:00:00:01.0"]),
+        ("timecode.csv", live_link(&[("10:00:05:00.0", 0.1), good]), &["line 3", "10:00:00:00.0"]),
         ("short.csv", b"time,jawOpen,cheekPuff\n0,0,0\n0.1,0\n".to_vec(), &["line 3"]),
         ("mixed.csv", b"time,jawOpen,cheekPuff\n0;0;0\n1;1;1\n".to_vec(), &["line 2"]),
         ("broken.json", b"[{\"faceBlendshapes\": [".to_vec(), &["line 1"]),

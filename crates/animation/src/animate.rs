@@ -53,11 +53,16 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
         .span(job.start, job.end)
         .map_err(|problem| AnimationError::Span { path: job.motion.clone(), problem })?;
 
+    tracing::info!(kind = %motion.kind, rows = motion.track.times().len(), ?span, "motion read");
+
     let tracker = FaceTracker::new().map_err(|source| AnimationError::Face { path: job.portrait.clone(), source })?;
     let portrait = Portrait::load(&job.portrait, job.face, &tracker)?;
+    let face_box = portrait.face().box_in_image;
+    tracing::info!(face = portrait.chosen + 1, of = portrait.faces.len(), ?face_box, "portrait read");
     observer.portrait(&portrait);
     let layout = Layout::new(portrait.image.dimensions(), &portrait.face().landmarks, job.framing, job.size)?;
     let renderer = MeshInLayout::new(&portrait, layout)?;
+    tracing::debug!(?layout, "renderer ready");
 
     let total = span.frame_count(job.rate);
     let (width, height) = layout.size;
@@ -78,6 +83,15 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
     let place = layout.output_from_source(centre(&portrait));
     let measurement = job.measure_every.map(|every| Measurement::new(every, &tracker, place));
     let outcome = stages::run(&frames, &renderer, sinks, measurement.as_ref(), observer, token)?;
+    for queue in &outcome.report.channels {
+        tracing::debug!(
+            name = queue.name,
+            capacity = queue.capacity,
+            most = queue.max_depth,
+            sent = queue.sent,
+            "queue"
+        );
+    }
     observer.finishing();
     let finishing = Instant::now();
     let written = finish(outcome.sinks, token)?;

@@ -80,14 +80,18 @@ fn draw_face(canvas: &mut RgbImage, face: &Face, scale: f32, number: usize) {
     for index in 0..topology::LANDMARK_COUNT as u16 {
         dot(canvas, at(index), POINT, 0.9);
     }
-    let [x, y, width, height] = face.box_in_image.map(|side| side * scale);
-    closed(canvas, &[[x, y], [x + width, y], [x + width, y + height], [x, y + height]], BOX);
+    let [x, y, width, height] = face.box_in_image.map(|side| (side * scale).round());
+    for border in 0..2 {
+        let (x, y, width, height) =
+            (x - border as f32, y - border as f32, width + 2.0 * border as f32, height + 2.0 * border as f32);
+        closed(canvas, &[[x, y], [x + width, y], [x + width, y + height], [x, y + height]], BOX);
+    }
     label(canvas, [x, y], number, (width / 12.0).clamp(7.0, 42.0));
 }
 
 fn closed(canvas: &mut RgbImage, points: &[[f32; 2]], colour: Rgb<u8>) {
     for (index, &from) in points.iter().enumerate() {
-        line(canvas, from, points[(index + 1) % points.len()], colour, 0.9);
+        line(canvas, from, points[(index + 1) % points.len()], colour, 1.0);
     }
 }
 

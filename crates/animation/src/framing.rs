@@ -17,10 +17,8 @@ pub const HEAD_SIDE: u32 = 512;
 const FOREHEAD: usize = FACE_OVAL[0] as usize;
 /// The landmark below the chin.
 const CHIN: usize = FACE_OVAL[18] as usize;
-/// Side of the square around a head, in face heights (forehead to chin): hair, and the shoulders' beginning.
+/// Side of the square around a head, in face heights (forehead to chin): hair above, the shoulders' beginning below.
 const HEAD_SIDE_IN_FACES: f64 = 2.4;
-/// Room above the forehead, in face heights.
-const HEAD_ROOM_IN_FACES: f64 = 0.7;
 /// Bars narrower than this many pixels on both sides together are filled by showing a hair's breadth more.
 const THIN_BARS: u32 = 4;
 
@@ -200,9 +198,8 @@ fn head_square(picture: (u32, u32), landmarks: &[[f32; 3]; LANDMARK_COUNT]) -> [
     let face = upright.max(bottom - top).max(right - left);
     let (width, height) = (f64::from(picture.0), f64::from(picture.1));
     let side = (HEAD_SIDE_IN_FACES * face).min(width).min(height);
-    let room = HEAD_ROOM_IN_FACES / HEAD_SIDE_IN_FACES * side;
     let x = ((left + right - side) / 2.0).clamp(0.0, width - side);
-    let y = (top - room).clamp(0.0, height - side);
+    let y = ((top + bottom - side) / 2.0).clamp(0.0, height - side);
     [x, y, side, side]
 }
 

@@ -42,8 +42,10 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Turn a portrait and a motion into a film
+    #[command(long_about = ANIMATE_LONG)]
     Animate(Box<AnimateArgs>),
     /// Show what the tracker sees in a picture
+    #[command(long_about = INSPECT_LONG)]
     Inspect(InspectArgs),
     /// List what this machine can do, and what is missing
     Doctor(DoctorArgs),
@@ -75,14 +77,15 @@ Examples:
   The head alone, as a video, a GIF and a contact sheet, all in one go
     moue animate me.jpg take1.csv --framing head -o me.mp4 -o me.gif -o sheet.png
   Two seconds of it, with a larger smile and a still head, at 30 frames per second
-    moue animate me.jpg take1.csv --start 3s --end 5s --gain 'mouthSmile=1.5,head=0' --fps 30 -o part.webm
+    moue animate me.jpg take1.csv --start 3s --end 5s --fps 30 --gain 'mouthSmile=1.5,head=0' -o a.webm
   Frames as PNG files, into a folder
     moue animate me.jpg take1.csv -o frames/
   How well does the face obey? Measures every fifth frame; the table goes to stdout
     moue animate me.jpg take1.csv --framing head --measure -o me.mp4";
 
 #[derive(Args, Debug)]
-#[command(long_about = ANIMATE_LONG, after_help = "`moue animate --help` explains more, with examples.", after_long_help = ANIMATE_EXAMPLES)]
+#[command(override_usage = "moue animate [OPTIONS] <PORTRAIT> <MOTION> -o <OUT> [-o <OUT> ...]")]
+#[command(after_help = "`moue animate --help` explains more, with examples.", after_long_help = ANIMATE_EXAMPLES)]
 pub struct AnimateArgs {
     /// Picture with the face to animate: PNG, JPEG or WebP
     pub portrait: PathBuf,
@@ -152,11 +155,11 @@ pub struct AnimateArgs {
     /// How to go from row to row of the motion: linear (default) or monotone-cubic
     ///
     /// Monotone-cubic moves smoothly and never overshoots; it makes a difference where rows are far apart.
-    #[arg(long, value_enum, value_name = "KIND", help_heading = "Motion")]
+    #[arg(long, value_enum, value_name = "KIND", hide_possible_values = true, help_heading = "Motion")]
     pub interpolation: Option<InterpolationArg>,
 
     /// What draws the frames: mesh (default), built in and fast; diffusion comes with a later version
-    #[arg(long, value_enum, value_name = "mesh|diffusion", help_heading = "Rendering")]
+    #[arg(long, value_enum, value_name = "mesh|diffusion", hide_possible_values = true, help_heading = "Rendering")]
     pub renderer: Option<RendererArg>,
     /// Where to compute: auto (default), cpu or cuda:0; the mesh renderer runs on the CPU
     #[arg(long, value_name = "DEVICE", default_value = "auto", hide_default_value = true, help_heading = "Rendering")]
@@ -193,7 +196,6 @@ With --json, one object on stdout: width, height, and faces with score, box [x, 
 the camera in cm). Positions are pixels of the picture as it is shown, with its EXIF orientation applied.";
 
 #[derive(Args, Debug)]
-#[command(long_about = INSPECT_LONG)]
 pub struct InspectArgs {
     /// Picture: PNG, JPEG or WebP
     pub image: PathBuf,

@@ -41,18 +41,19 @@ pub fn inspect(args: &InspectArgs, printer: Printer) -> Outcome {
     let portrait = Portrait::load(&args.image, None, &tracker)?;
     let name = args.image.display();
     portrait.notes.iter().for_each(|note| printer.note(&format!("{name}: {note}")));
+    // First what can fail: a failure leaves nothing on stdout.
+    if let Some(out) = &args.annotate {
+        let (picture, factor) = annotate(&portrait.image, &portrait.faces);
+        moue_media::save_png(&picture, out, args.overwrite)?;
+        let enlarged = if factor > 1 { format!(", enlarged {factor} times") } else { String::new() };
+        printer.say(&format!("{} {}{enlarged}", strong("wrote"), out.display()));
+    }
     let (width, height) = portrait.image.dimensions();
     if args.json {
         let faces = portrait.faces.iter().map(data).collect();
         printer.data(&serde_json::to_string(&Inspection { width, height, faces })?);
     } else {
         printer.data(&describe(&portrait));
-    }
-    if let Some(out) = &args.annotate {
-        let (picture, factor) = annotate(&portrait.image, &portrait.faces);
-        moue_media::save_png(&picture, out, args.overwrite)?;
-        let enlarged = if factor > 1 { format!(", enlarged {factor} times") } else { String::new() };
-        printer.say(&format!("{} {}{enlarged}", strong("wrote"), out.display()));
     }
     Ok(exit::DONE)
 }
