@@ -28,6 +28,14 @@ pub enum RigError {
         /// The value found.
         found: f32,
     },
+    /// A bend that would turn the motion back.
+    #[error("shape '{shape}' of the rig has bend {found}; expected -0.9 to 0.9")]
+    Bend {
+        /// The shape.
+        shape: String,
+        /// The value found.
+        found: f32,
+    },
 }
 
 /// Why a portrait cannot be rendered.

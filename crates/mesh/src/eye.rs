@@ -49,9 +49,9 @@ impl Eye {
     }
 
     /// Draws the eyeball through the opening between the lids, and the lashes where they have met.
-    pub fn draw(&self, stage: &Stage, model: &Model, pose: &Pose, eye: &EyePose, frame: &mut RgbImage) {
-        let change = self.change(stage, model, pose, eye);
-        let share = smoothstep(0.0, 0.1 * self.height + 0.75, change);
+    ///
+    /// `share` is what [`Eye::change`] says.
+    pub fn draw(&self, stage: &Stage, model: &Model, pose: &Pose, eye: &EyePose, share: f32, frame: &mut RgbImage) {
         if share == 0.0 {
             return;
         }
@@ -61,7 +61,7 @@ impl Eye {
         let iris = self.iris + gaze;
         let feather = stage.feather();
         let height = opening.height();
-        let lashes = smoothstep(0.45, 0.95, eye.closed) * share * 0.8;
+        let lashes = lashes(eye.closed) * share * 0.8;
         let thickness = (opening.length * 0.022).max(0.6);
         let (low, high) = opening.bounds(feather + 3.0 * thickness);
         stage.for_pixels(frame, low, high, |position, pixel| {
@@ -86,16 +86,28 @@ impl Eye {
         });
     }
 
-    /// How far the iris or a lid has left its place in the portrait, texture pixels.
-    fn change(&self, stage: &Stage, model: &Model, pose: &Pose, eye: &EyePose) -> f32 {
+    /// The colour under the lids' edges: the photograph's own, and that of the lashes once the lids have met.
+    pub fn rim(&self, photo: Rgba, closed: f32, share: f32) -> Rgba {
+        mix(photo, self.lash, lashes(closed) * share)
+    }
+
+    /// How far the eye has left the portrait: 0 leaves the photograph as it is.
+    pub fn change(&self, stage: &Stage, model: &Model, pose: &Pose, eye: &EyePose) -> f32 {
         let lids = self.upper.iter().chain(self.lower).map(|&v| {
             let rest = model.rest_px[v as usize];
             (rest + pose.displacement[v as usize] - eye.skull.apply(rest)).length()
         });
-        lids.fold(eye.gaze.length(), f32::max) * stage.texture.scale.x
+        let texels = lids.fold(eye.gaze.length(), f32::max) * stage.texture.scale.x;
+        smoothstep(0.0, 0.1 * self.height + 0.75, texels)
     }
 }
 
+/// How far the lashes have come together.
+fn lashes(closed: f32) -> f32 {
+    smoothstep(0.45, 0.95, closed)
+}
+
+/// From the forehead to the chin.
 pub(crate) fn down(model: &Model, scale: Vec2) -> Vec2 {
     (model.rest_px[152] - model.rest_px[10]) * scale
 }

@@ -1,4 +1,4 @@
-//! Smooth fields over the skin that take given values at given vertices.
+//! Smooth fields over the skin that take given values, very nearly, at given vertices.
 //!
 //! Radial-basis interpolation with Wendland's C2 kernel (H. Wendland, "Piecewise polynomial, positive definite and
 //! compactly supported radial functions of minimal degree", 1995) over distances along the skin.
@@ -23,7 +23,7 @@ pub(crate) struct Spreader {
 }
 
 impl Spreader {
-    /// The field that passes through every control and is zero farther than `reach` from all of them.
+    /// The field that passes by every control and is zero farther than `reach` from all of them.
     pub fn through(&mut self, controls: &[Control], reach: f32) -> Vec<(u16, Vec3)> {
         let vertices: Vec<u16> = controls.iter().map(|&(vertex, _)| vertex).collect();
         let displacements = controls.iter().map(|&(_, displacement)| displacement).collect();
@@ -72,14 +72,18 @@ fn wendland(r: f32) -> f32 {
     if r >= 1.0 { 0.0 } else { (1.0 - r).powi(4) * (4.0 * r + 1.0) }
 }
 
-/// Gaussian elimination with partial pivoting; the small ridge keeps controls that lie close together tame.
+/// Added to the diagonal. Distances over a surface make no positive definite kernel, and controls lie close together
+/// along the lips: without it the weights alternate wildly. With it, a field misses its controls by a few hundredths.
+const RIDGE: f32 = 0.05;
+
+/// Gaussian elimination with partial pivoting.
 fn solve<T>(mut matrix: Vec<Vec<f32>>, mut right: Vec<T>) -> Vec<T>
 where
     T: Copy + Mul<f32, Output = T> + SubAssign,
 {
     let n = right.len();
     for (row, line) in matrix.iter_mut().enumerate() {
-        line[row] += 1e-3;
+        line[row] += RIDGE;
     }
     for column in 0..n {
         let pivot = (column..n).max_by(|&a, &b| matrix[a][column].abs().total_cmp(&matrix[b][column].abs()));
@@ -118,8 +122,8 @@ mod tests {
     #[test]
     fn a_field_meets_its_controls_and_stops_at_its_reach() {
         let field = Spreader::default().through(&[(291, Vec3::X), (0, Vec3::ZERO)], 3.0);
-        assert!(at(&field, 291).unwrap().distance(Vec3::X) < 0.01);
-        assert!(at(&field, 0).is_none_or(|d| d.length() < 0.01));
+        assert!(at(&field, 291).unwrap().distance(Vec3::X) < 0.07);
+        assert!(at(&field, 0).is_none_or(|d| d.length() < 0.03));
         assert!(at(&field, 10).is_none());
     }
 
@@ -130,7 +134,7 @@ mod tests {
         for (own, field) in fields.iter().enumerate() {
             for (other, &vertex) in vertices.iter().enumerate() {
                 let expected = if own == other { 1.0 } else { 0.0 };
-                assert!((at(field, vertex).unwrap_or(0.0) - expected).abs() < 0.02);
+                assert!((at(field, vertex).unwrap_or(0.0) - expected).abs() < 0.12);
             }
             assert!(at(field, 402).is_none(), "the other lip");
         }

@@ -9,6 +9,7 @@ use crate::eye::{down, luma};
 use crate::opening::{Inside, Opening};
 use crate::pose::{Model, Pose};
 use crate::stage::Stage;
+use crate::surface::Surface;
 use crate::teeth::{Row, UPPER, LOWER};
 use crate::texture::{Rgba, mix, smoothstep};
 
@@ -28,6 +29,10 @@ pub(crate) struct Mouth {
     lower: Row,
     /// Brightness of the skin, 0 to 1: the light the made parts stand in.
     light: f32,
+    /// Colour of the lips' inner edge.
+    lip: Rgba,
+    /// Shift of the lips' inner edge in the photograph, away from what shows between them; picture pixels, by vertex.
+    trim: Vec<Vec2>,
 }
 
 /// The made cavity's colours in full light.
@@ -68,7 +73,9 @@ impl Mouth {
         };
         let enamel = teeth.unwrap_or([238.0, 230.0, 214.0, 0.0].map(|level: f32| (level * light * 1.12).min(238.0)));
         let size = (model.neutral_mouth_width() / 4.3).clamp(0.75, 1.4);
-        let dimmer = enamel.map(|level| level * 0.8);
+        let dimmer = [enamel[0] * 0.8, enamel[1] * 0.74, enamel[2] * 0.67, 0.0];
+        let trim = lip_trim(stage, model);
+        let lip = lip_colour(stage, model, &trim);
         Mouth {
             centre,
             left,
@@ -80,12 +87,25 @@ impl Mouth {
             upper: Row { teeth: &UPPER, size, edge, bow, colour: enamel, upper: true },
             lower: Row { teeth: &LOWER, size, edge: edge - 0.14, bow: bow * 0.6, colour: dimmer, upper: false },
             light,
+            lip,
+            trim,
         }
     }
 
+    /// Where in the photograph the skin of a vertex comes from, relative to the vertex; picture pixels.
+    pub fn trim(&self, vertex: u16, share: f32) -> Vec2 {
+        self.trim.get(vertex as usize).map_or(Vec2::ZERO, |trim| *trim * share)
+    }
+
+    /// The colour under the lips' edges.
+    pub fn rim(&self, photo: Rgba, share: f32) -> Rgba {
+        mix(photo, self.lip.map(|level| level * 0.85), share)
+    }
+
     /// Draws what shows between the lips, and the tongue where it is out.
-    pub fn draw(&self, stage: &Stage, model: &Model, pose: &Pose, frame: &mut RgbImage) {
-        let share = self.change(stage, model, pose);
+    ///
+    /// `share` is what [`Mouth::change`] says.
+    pub fn draw(&self, stage: &Stage, model: &Model, pose: &Pose, share: f32, frame: &mut RgbImage) {
         if share == 0.0 {
             return;
         }
@@ -99,10 +119,20 @@ impl Mouth {
         let px_per_cm = self.px_per_cm * stage.scale;
         let jaw = Vec2::new(pose.mouth.jaw.dot(self.left), pose.mouth.jaw.dot(self.down)) / self.px_per_cm;
         let blur = feather / px_per_cm;
-        let (low, high) = opening.bounds(feather);
+        // The shadow where lips touch, about a millimetre wide.
+        let shadow = (0.055 * px_per_cm).max(0.8);
+        let line = [self.lip[0] * 0.5, self.lip[1] * 0.38, self.lip[2] * 0.38, 0.0];
+        let (low, high) = opening.bounds(feather + 3.0 * shadow);
         stage.for_pixels(frame, low, high, |position, pixel| {
             let Some(inside) = opening.at(position) else { return };
             let gap = inside.below_upper + inside.above_lower;
+            let touching = 1.0 - smoothstep(0.5 * feather, 3.0 * feather, gap);
+            if touching > 0.0 {
+                let away = (inside.below_upper - inside.above_lower) * 0.5 / shadow;
+                let along = (position - opening.corner).dot(opening.along) / opening.length;
+                let taper = smoothstep(-0.02, 0.06, along) * smoothstep(-0.02, 0.06, 1.0 - along);
+                *pixel = mix(*pixel, line, (-away * away).exp() * touching * taper * share * 0.75);
+            }
             let coverage = smoothstep(-feather, feather, inside.depth()) * smoothstep(0.0, 2.5 * feather, gap);
             if coverage <= 0.0 {
                 return;
@@ -112,13 +142,15 @@ impl Mouth {
             let own = self.own_share(place);
             let mut colour = stage.texture.sample(place);
             let kept = 1.0 - share * (1.0 - own);
+            // No light falls through a slit.
+            let slit = 1.0 - 0.6 * share * (1.0 - smoothstep(0.0, 0.22 * px_per_cm, gap));
             if kept < 1.0 {
                 let offset = picture - self.centre;
                 let spot = Vec2::new(offset.dot(self.left), offset.dot(self.down)) / self.px_per_cm;
                 let made = self.made(spot, jaw, inside, px_per_cm, blur);
                 colour = mix(made, colour, kept);
             }
-            *pixel = mix(*pixel, colour, coverage);
+            *pixel = mix(*pixel, colour.map(|level| level * slit), coverage);
         });
         if pose.mouth.tongue > 0.0 {
             self.draw_tongue(stage, &opening, pose.mouth.tongue, px_per_cm, frame);
@@ -149,7 +181,7 @@ impl Mouth {
         colour = self.upper.over(colour, spot, blur);
         // Lips shade what is close behind them, the upper one most.
         let upper_shade = smoothstep(-0.05, 0.4, inside.below_upper / px_per_cm);
-        let shade = (0.45 + 0.55 * upper_shade) * (0.7 + 0.3 * smoothstep(0.0, 0.3, depth_cm));
+        let shade = (0.6 + 0.4 * upper_shade) * (0.7 + 0.3 * smoothstep(0.0, 0.3, depth_cm));
         colour.map(|level| level * shade)
     }
 
@@ -182,7 +214,7 @@ impl Mouth {
     }
 
     /// How far the lips have left the portrait: 0 leaves the photograph as it is.
-    fn change(&self, stage: &Stage, model: &Model, pose: &Pose) -> f32 {
+    pub fn change(&self, stage: &Stage, model: &Model, pose: &Pose) -> f32 {
         let lips = topology::INNER_LIP_UPPER.iter().chain(&topology::INNER_LIP_LOWER).map(|&v| {
             let rest = model.rest_px[v as usize];
             (rest + pose.displacement[v as usize] - pose.mouth.skull.apply(rest)).length()
@@ -190,6 +222,43 @@ impl Mouth {
         let texels = lips.fold(pose.mouth.tongue * self.px_per_cm, f32::max) * stage.texture.scale.x;
         smoothstep(0.0, 1.5, texels)
     }
+}
+
+/// The lips' inner edge in a photograph is a mixture of lip and teeth or shadow: once the lips move, their skin is
+/// taken from a little farther out.
+fn lip_trim(stage: &Stage, model: &Model) -> Vec<Vec2> {
+    let surface = Surface::get();
+    let mut trim = vec![Vec2::ZERO; surface.parents.len()];
+    let reach = 1.2 / stage.texture.scale.x + 0.05 * model.fit.px_per_cm;
+    let edges = [
+        (&topology::INNER_LIP_UPPER, &topology::OUTER_LIP_UPPER),
+        (&topology::INNER_LIP_LOWER, &topology::OUTER_LIP_LOWER),
+    ];
+    for (inner, outer) in edges {
+        for (&inner, &outer) in inner.iter().zip(outer) {
+            let across = model.rest_px[outer as usize] - model.rest_px[inner as usize];
+            trim[inner as usize] = across.clamp_length_max(reach.min(across.length() * 0.4));
+        }
+    }
+    for (vertex, &[a, b]) in surface.parents.iter().enumerate().skip(topology::VERTEX_COUNT) {
+        if !surface.inside_opening[vertex] {
+            trim[vertex] = (trim[a as usize] + trim[b as usize]) * 0.5;
+        }
+    }
+    trim
+}
+
+fn lip_colour(stage: &Stage, model: &Model, trim: &[Vec2]) -> Rgba {
+    let lips = topology::INNER_LIP_UPPER[2..9].iter().chain(&topology::INNER_LIP_LOWER[2..9]);
+    let mut sum = [0.0; 4];
+    for &v in lips {
+        let place = model.rest_px[v as usize] + trim[v as usize];
+        let colour = stage.texture.sample(stage.texture_position(place));
+        for (sum, level) in sum.iter_mut().zip(colour) {
+            *sum += level / 14.0;
+        }
+    }
+    sum
 }
 
 /// Brightness of the cheeks and the forehead, 0 to 1.

@@ -18,8 +18,9 @@ use crate::surface::Surface;
 const COEFFICIENT_RANGE: (f32, f32) = (-0.5, 1.5);
 /// How far the lids' motion reaches into the skin around them, cm.
 const LID_REACH: f32 = 1.9;
-/// How far a correction of the lips' edge reaches, cm.
-const LIP_REACH: f32 = 1.6;
+/// How far the skin follows when lips close and when they press against each other, cm.
+const CLOSING_REACH: f32 = 4.5;
+const CONTACT_REACH: f32 = 1.6;
 /// The point the head turns about, in the canonical frame, cm: where the skull sits on the spine.
 const NECK_PIVOT: Vec3 = Vec3::new(0.0, -1.5, -6.0);
 /// The head follows the track up to about this angle (radians) and never passes it: farther round, a photograph has
@@ -51,8 +52,9 @@ struct Lids {
 }
 
 struct Lips {
-    upper: Vec<Vec<(u16, f32)>>,
-    lower: Vec<Vec<(u16, f32)>>,
+    /// Fields that move one station of the upper and of the lower lip.
+    closing: [Vec<Vec<(u16, f32)>>; 2],
+    pressing: [Vec<Vec<(u16, f32)>>; 2],
     /// What is left of the opening at each station when the portrait's expression is taken back, cm; the share of the
     /// photograph that the rig does not explain.
     residual: [f32; STATIONS],
@@ -135,7 +137,7 @@ impl<'a> Model<'a> {
         let mut triangles = Surface::get().triangles.clone();
         triangles.extend(skirt.triangles.iter().copied());
         let rest_px = fit.vertices.iter().chain(&skirt.vertices).map(|&v| fit.project(v)).collect();
-        let rest_shapes = rest.map(clamp);
+        let rest_shapes = amounts(rig, rest);
         let mut spreader = Spreader::default();
         let eyes = [
             (&topology::RIGHT_LID_UPPER, &topology::RIGHT_LID_LOWER, RIGHT),
@@ -172,7 +174,7 @@ impl<'a> Model<'a> {
 
     /// Poses the portrait. `pose` is a buffer that may be used again and again.
     pub fn pose(&self, expression: &Expression, pose: &mut Pose) {
-        let shapes = expression.shapes.map(clamp);
+        let shapes = amounts(self.rig, &expression.shapes);
         let delta = &mut pose.frame_delta;
         delta.clear();
         delta.resize(self.fit.vertices.len(), Vec3::ZERO);
@@ -255,8 +257,12 @@ impl<'a> Model<'a> {
     }
 }
 
-fn clamp(value: f32) -> f32 {
-    value.clamp(COEFFICIENT_RANGE.0, COEFFICIENT_RANGE.1)
+/// What the coefficients mean to the rig.
+fn amounts(rig: &Rig, coefficients: &[f32; Shape::COUNT]) -> [f32; Shape::COUNT] {
+    Shape::ALL.map(|shape| {
+        let coefficient = coefficients[shape.index()].clamp(COEFFICIENT_RANGE.0, COEFFICIENT_RANGE.1);
+        rig.motion(shape).amount(coefficient)
+    })
 }
 
 fn add_shapes(rig: &Rig, shapes: &[f32; Shape::COUNT], delta: &mut [Vec3]) {
@@ -323,8 +329,11 @@ impl Lips {
         let neutral = |v: u16| vertices[v as usize] - rest_delta[v as usize];
         let gap = |at: &dyn Fn(u16) -> Vec3, station: usize| at(upper[station + 1]).y - at(lower[station + 1]).y;
         Lips {
-            upper: spreader.cardinals(&upper[1..10], &corners, LIP_REACH),
-            lower: spreader.cardinals(&lower[1..10], &corners, LIP_REACH),
+            closing: [
+                spreader.cardinals(&upper[1..10], &[corners[0], corners[1], 2, 97, 326], CLOSING_REACH),
+                spreader.cardinals(&lower[1..10], &[corners[0], corners[1], 152], CLOSING_REACH),
+            ],
+            pressing: [upper, lower].map(|lip| spreader.cardinals(&lip[1..10], &corners, CONTACT_REACH)),
             residual: std::array::from_fn(|station| gap(&neutral, station)),
             allowed: std::array::from_fn(|station| gap(&|v| vertices[v as usize], station).min(0.0)),
             centre: (vertices[corners[0] as usize] + vertices[corners[1] as usize]) * 0.5,
@@ -336,10 +345,10 @@ impl Lips {
     /// Takes back the residual opening as far as the mouth has left the portrait's expression, then keeps the lips
     /// from passing through each other.
     fn settle(&self, likeness: f32, vertices: &[Vec3], delta: &mut [Vec3]) {
-        const UPPER_SHARE: f32 = 0.4;
+        const UPPER_SHARE: f32 = 0.3;
         for station in 0..STATIONS {
             let closing = -self.residual[station] * (1.0 - likeness);
-            self.open(station, closing * UPPER_SHARE, closing * (1.0 - UPPER_SHARE), delta);
+            part(&self.closing, station, closing * UPPER_SHARE, closing * (1.0 - UPPER_SHARE), delta);
         }
         let mut overlap = [0.0; STATIONS];
         for (station, overlap) in overlap.iter_mut().enumerate() {
@@ -348,16 +357,17 @@ impl Lips {
             *overlap = (self.allowed[station] - gap).max(0.0);
         }
         for (station, overlap) in overlap.into_iter().enumerate() {
-            self.open(station, overlap * 0.5, overlap * 0.5, delta);
+            part(&self.pressing, station, overlap * 0.5, overlap * 0.5, delta);
         }
     }
+}
 
-    fn open(&self, station: usize, upper: f32, lower: f32, delta: &mut [Vec3]) {
-        for (field, amount) in [(&self.upper[station], upper), (&self.lower[station], -lower)] {
-            if amount != 0.0 {
-                for &(vertex, weight) in field {
-                    delta[vertex as usize].y += weight * amount;
-                }
+/// Moves one station of the upper lip up and of the lower lip down.
+fn part(fields: &[Vec<Vec<(u16, f32)>>; 2], station: usize, upper: f32, lower: f32, delta: &mut [Vec3]) {
+    for (field, amount) in [(&fields[0][station], upper), (&fields[1][station], -lower)] {
+        if amount != 0.0 {
+            for &(vertex, weight) in field {
+                delta[vertex as usize].y += weight * amount;
             }
         }
     }

@@ -3,7 +3,7 @@
 use glam::Vec2;
 use image::RgbImage;
 
-use crate::texture::{Texture, to_rgb};
+use crate::texture::{Rgba, to_rgb};
 
 /// A corner: where it lies in the output, and in the texture.
 #[derive(Clone, Copy)]
@@ -12,11 +12,11 @@ pub(crate) struct Corner {
     pub texture: Vec2,
 }
 
-/// Draws every pixel whose centre lies in the triangle.
+/// Draws every pixel whose centre lies in the triangle with the `colour` of its texture position.
 ///
 /// Two triangles that share an edge compute the same crossing of it with every line of pixels, so that no pixel
 /// between them is missed and none is drawn twice.
-pub(crate) fn fill(corners: [Corner; 3], texture: &Texture, frame: &mut RgbImage) {
+pub(crate) fn fill(corners: [Corner; 3], frame: &mut RgbImage, colour: impl Fn(Vec2) -> Rgba) {
     let [a, b, c] = corners;
     let (ab, ac) = (b.out - a.out, c.out - a.out);
     let area = ab.perp_dot(ac);
@@ -33,11 +33,12 @@ pub(crate) fn fill(corners: [Corner; 3], texture: &Texture, frame: &mut RgbImage
     let rows = first_centre(top).max(0)..first_centre(bottom).min(i64::from(height));
     for row in rows {
         let y = row as f32 + 0.5;
-        let crossings = [(a, b), (b, c), (c, a)].map(|(from, to)| crossing(from.out, to.out, y));
         let (mut left, mut right) = (f32::INFINITY, f32::NEG_INFINITY);
-        for x in crossings.into_iter().flatten() {
-            left = left.min(x);
-            right = right.max(x);
+        for (from, to) in [(a.out, b.out), (b.out, c.out), (c.out, a.out)] {
+            if let Some(x) = crossing(from, to, y) {
+                left = left.min(x);
+                right = right.max(x);
+            }
         }
         let (start, end) = (first_centre(left).max(0), first_centre(right).min(i64::from(width)));
         if start >= end {
@@ -47,7 +48,7 @@ pub(crate) fn fill(corners: [Corner; 3], texture: &Texture, frame: &mut RgbImage
         let line = row as usize * width as usize * 3;
         let pixels = &mut frame.as_flat_samples_mut().samples[line + start as usize * 3..line + end as usize * 3];
         for pixel in pixels.chunks_exact_mut(3) {
-            pixel.copy_from_slice(&to_rgb(texture.sample(position)));
+            pixel.copy_from_slice(&to_rgb(colour(position)));
             position += per_x;
         }
     }
@@ -55,7 +56,7 @@ pub(crate) fn fill(corners: [Corner; 3], texture: &Texture, frame: &mut RgbImage
 
 /// Index of the first pixel whose centre is at or beyond `edge`.
 fn first_centre(edge: f32) -> i64 {
-    (edge - 0.5).ceil() as i64
+    i64::from((edge - 0.5).ceil() as i32)
 }
 
 fn crossing(a: Vec2, b: Vec2, y: f32) -> Option<f32> {
@@ -70,6 +71,7 @@ fn crossing(a: Vec2, b: Vec2, y: f32) -> Option<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::texture::Texture;
     use proptest::prelude::*;
 
     fn white() -> Texture {
@@ -89,7 +91,7 @@ mod tests {
             }).collect();
             for (step, &from) in points.iter().enumerate() {
                 let corner = |out| Corner { out, texture: Vec2::splat(4.0) };
-                fill([middle, corner(from), corner(points[(step + 1) % points.len()])], &texture, &mut frame);
+                fill([middle, corner(from), corner(points[(step + 1) % points.len()])], &mut frame, |p| texture.sample(p));
             }
             prop_assert!(frame.pixels().all(|p| p.0 == [255; 3]));
         }
@@ -101,8 +103,8 @@ mod tests {
         let texture = Texture::cut(&picture, Vec2::ONE, Vec2::ZERO, Vec2::splat(16.0));
         let mut frame = RgbImage::new(16, 16);
         let corner = |x: f32, y: f32| Corner { out: Vec2::new(x, y), texture: Vec2::new(x, y) };
-        fill([corner(0.0, 0.0), corner(16.0, 0.0), corner(0.0, 16.0)], &texture, &mut frame);
-        fill([corner(16.0, 16.0), corner(16.0, 0.0), corner(0.0, 16.0)], &texture, &mut frame);
+        fill([corner(0.0, 0.0), corner(16.0, 0.0), corner(0.0, 16.0)], &mut frame, |p| texture.sample(p));
+        fill([corner(16.0, 16.0), corner(16.0, 0.0), corner(0.0, 16.0)], &mut frame, |p| texture.sample(p));
         assert_eq!(frame, picture);
     }
 }

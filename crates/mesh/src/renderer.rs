@@ -14,6 +14,7 @@ use crate::pose::{Model, Pose};
 use crate::raster::{Corner, fill};
 use crate::rig::{LEFT, RIGHT, Rig};
 use crate::stage::Stage;
+use crate::surface::{Gap, Surface};
 use crate::texture::{Texture, View, for_output, sample_picture, to_rgb};
 
 /// Displacements below this (output pixels) cannot be seen and are not drawn.
@@ -99,11 +100,15 @@ impl MeshRenderer {
         let mut pose = lock().pop().unwrap_or_default();
         self.model.pose(expression, &mut pose);
         frame.copy_from_slice(&self.still);
-        self.draw_skin(&pose, frame);
-        for (eye, posed) in self.eyes.iter().zip(&pose.eyes) {
-            eye.draw(&self.stage, &self.model, &pose, posed, frame);
+        let changes = Changes {
+            eyes: [RIGHT, LEFT].map(|side| self.eyes[side].change(&self.stage, &self.model, &pose, &pose.eyes[side])),
+            mouth: self.mouth.change(&self.stage, &self.model, &pose),
+        };
+        self.draw_skin(&pose, &changes, frame);
+        for side in [RIGHT, LEFT] {
+            self.eyes[side].draw(&self.stage, &self.model, &pose, &pose.eyes[side], changes.eyes[side], frame);
         }
-        self.mouth.draw(&self.stage, &self.model, &pose, frame);
+        self.mouth.draw(&self.stage, &self.model, &pose, changes.mouth, frame);
         lock().push(pose);
         Ok(())
     }
@@ -127,23 +132,43 @@ impl MeshRenderer {
         ]
     }
 
-    fn draw_skin(&self, pose: &Pose, frame: &mut RgbImage) {
+    fn draw_skin(&self, pose: &Pose, changes: &Changes, frame: &mut RgbImage) {
         let limit = (STILL / self.stage.scale).powi(2);
-        for (triangle, &facing) in self.model.triangles.iter().zip(&self.facing) {
+        let texture = &self.stage.texture;
+        let openings = Surface::get().openings.iter().copied().chain(std::iter::repeat(None));
+        for ((triangle, &facing), opening) in self.model.triangles.iter().zip(&self.facing).zip(openings) {
             if triangle.iter().all(|&v| pose.displacement[v as usize].length_squared() < limit) {
                 continue;
             }
             let corners = triangle.map(|v| Corner {
                 out: self.stage.moved(&self.model, pose, v),
-                texture: self.stage.texture_position(self.model.rest_px[v as usize]),
+                texture: self.stage.texture_position(self.model.rest_px[v as usize] + self.mouth.trim(v, changes.mouth)),
             });
-            if (area(corners.map(|corner| corner.out)) > 0.0) == facing {
-                fill(corners, &self.stage.texture, frame);
+            if (area(corners.map(|corner| corner.out)) > 0.0) != facing {
+                continue;
+            }
+            match opening {
+                None => fill(corners, frame, |p| texture.sample(p)),
+                Some(Gap::Mouth) => fill(corners, frame, |p| self.mouth.rim(texture.sample(p), changes.mouth)),
+                Some(Gap::Eye(side)) => {
+                    let (eye, closed) = (&self.eyes[side], pose.eyes[side].closed);
+                    fill(corners, frame, |p| eye.rim(texture.sample(p), closed, changes.eyes[side]));
+                }
             }
         }
     }
 }
 
+/// How far each part has left the portrait, 0 to 1.
+struct Changes {
+    eyes: [f32; 2],
+    mouth: f32,
+}
+
 fn area([a, b, c]: [Vec2; 3]) -> f32 {
     (b - a).perp_dot(c - a)
 }
+
+#[cfg(test)]
+#[path = "renderer_tests.rs"]
+mod tests;

@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 use glam::Vec3;
 use moue_topology as topology;
 
+use crate::rig::{LEFT, RIGHT};
+
 /// The subdivided canonical face.
 ///
 /// Vertices `0..468` are the landmarks; each further vertex is the middle of an edge. Triangles that lie in an eye or
@@ -18,21 +20,31 @@ pub(crate) struct Surface {
     pub parents: Vec<[u16; 2]>,
     /// Triangles over `positions`.
     pub triangles: Vec<[u16; 3]>,
+    /// For each triangle, the opening it lies in.
+    pub openings: Vec<Option<Gap>>,
     /// Edge vertices inside an opening: they follow their two parents and have no motion of their own.
     pub inside_opening: Vec<bool>,
     neighbours: Vec<Vec<(u16, f32)>>,
 }
 
+/// An opening of the skin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gap {
+    Mouth,
+    /// By side: right, left.
+    Eye(usize),
+}
+
 /// The rings that bound the openings, as closed loops of landmarks.
-fn openings() -> [Vec<u16>; 3] {
+fn rings() -> [(Gap, Vec<u16>); 3] {
     let ring = |upper: &[u16], lower: &[u16]| -> Vec<u16> {
         let inner = &lower[1..lower.len() - 1];
         upper.iter().copied().chain(inner.iter().rev().copied()).collect()
     };
     [
-        ring(&topology::INNER_LIP_UPPER, &topology::INNER_LIP_LOWER),
-        ring(&topology::RIGHT_LID_UPPER, &topology::RIGHT_LID_LOWER),
-        ring(&topology::LEFT_LID_UPPER, &topology::LEFT_LID_LOWER),
+        (Gap::Mouth, ring(&topology::INNER_LIP_UPPER, &topology::INNER_LIP_LOWER)),
+        (Gap::Eye(RIGHT), ring(&topology::RIGHT_LID_UPPER, &topology::RIGHT_LID_LOWER)),
+        (Gap::Eye(LEFT), ring(&topology::LEFT_LID_UPPER, &topology::LEFT_LID_LOWER)),
     ]
 }
 
@@ -46,12 +58,14 @@ impl Surface {
     fn build() -> Surface {
         let mut positions: Vec<Vec3> = topology::vertices().iter().map(|&v| Vec3::from(v)).collect();
         let mut parents: Vec<[u16; 2]> = (0..topology::VERTEX_COUNT as u16).map(|v| [v, v]).collect();
-        let rings: Vec<HashSet<u16>> = openings().into_iter().map(|ring| ring.into_iter().collect()).collect();
-        let in_opening = |corners: &[u16]| rings.iter().any(|ring| corners.iter().all(|c| ring.contains(c)));
+        let rings = rings().map(|(gap, ring)| (gap, ring.into_iter().collect::<HashSet<u16>>()));
+        let opening = |corners: &[u16; 3]| {
+            rings.iter().find(|(_, ring)| corners.iter().all(|corner| ring.contains(corner))).map(|(gap, _)| *gap)
+        };
 
         // An edge lies inside an opening when both triangles beside it do; edges of a ring border the skin.
         let mut skin_edges = HashSet::new();
-        for triangle in topology::triangles().iter().filter(|t| !in_opening(&t[..])) {
+        for triangle in topology::triangles().iter().filter(|t| opening(t).is_none()) {
             for (a, b) in edges(*triangle) {
                 skin_edges.insert((a.min(b), a.max(b)));
             }
@@ -59,6 +73,7 @@ impl Surface {
         let mut inside_opening = vec![false; positions.len()];
         let mut middles: HashMap<(u16, u16), u16> = HashMap::new();
         let mut triangles = Vec::new();
+        let mut openings = Vec::new();
         let mut skin_triangles = Vec::new();
         for &triangle in topology::triangles() {
             let middle = edges(triangle).map(|(a, b)| {
@@ -74,12 +89,13 @@ impl Surface {
             let [ab, bc, ca] = middle;
             let parts = [[a, ab, ca], [ab, b, bc], [ca, bc, c], [ab, bc, ca]];
             triangles.extend(parts);
-            if !in_opening(&triangle) {
+            openings.extend([opening(&triangle); 4]);
+            if opening(&triangle).is_none() {
                 skin_triangles.extend(parts);
             }
         }
         let neighbours = connect(&positions, &skin_triangles);
-        Surface { positions, parents, triangles, inside_opening, neighbours }
+        Surface { positions, parents, triangles, openings, inside_opening, neighbours }
     }
 
     /// Distance over the skin from `start` to every vertex, in centimetres; infinite beyond `reach`.

@@ -20,11 +20,11 @@ pub(crate) type Rgba = [f32; 4];
 pub(crate) struct Texture {
     /// Texture pixels per picture pixel.
     pub scale: Vec2,
-    /// Texture position of the stored part's corner.
-    corner: [i64; 2],
     width: usize,
-    height: usize,
     pixels: Vec<Rgba>,
+    /// Texture position that the first four by four pixels are the surroundings of, and how far one may go from there.
+    first: Vec2,
+    last: Vec2,
 }
 
 /// Pixels beyond the sampled position that the filter reads, on either side.
@@ -57,7 +57,14 @@ impl Texture {
                 pixels.push(at_or_edge(texels, corner[0] + x, corner[1] + y));
             }
         }
-        Texture { scale, corner, width, height, pixels }
+        Texture::of(scale, corner, width, pixels)
+    }
+
+    /// `corner` is the texture position of the first pixel.
+    fn of(scale: Vec2, corner: [i64; 2], width: usize, pixels: Vec<Rgba>) -> Texture {
+        let first = Vec2::new(corner[0] as f32 + 1.5, corner[1] as f32 + 1.5);
+        let size = Vec2::new(width as f32, (pixels.len() / width) as f32);
+        Texture { scale, width, pixels, first, last: size - 3.001 }
     }
 
     /// Paints a texture: `colour` is asked for the texture position of every pixel between two corners.
@@ -68,25 +75,32 @@ impl Texture {
         let centre = |i: usize, corner: i64| (corner + i as i64) as f32 + 0.5;
         let position = |i: usize| Vec2::new(centre(i % width, corner[0]), centre(i / width, corner[1]));
         let pixels = (0..width * height).map(|i| colour(position(i))).collect();
-        Texture { scale, corner, width, height, pixels }
+        Texture::of(scale, corner, width, pixels)
     }
 
     /// The colour at a texture position; outside the stored part, that of its edge.
     #[inline]
     pub fn sample(&self, position: Vec2) -> Rgba {
-        let last = |side: usize| (side as i64 - 2 * MARGIN) as f32 - 1e-3;
-        let x = (position.x - 0.5 - self.corner[0] as f32).clamp(1.0, last(self.width) + 1.0);
-        let y = (position.y - 0.5 - self.corner[1] as f32).clamp(1.0, last(self.height) + 1.0);
-        let (column, row) = (x as usize, y as usize);
+        let x = (position.x - self.first.x).clamp(0.0, self.last.x);
+        let y = (position.y - self.first.y).clamp(0.0, self.last.y);
+        // Through i32: the conversion of f32 to a 64-bit index takes five times as long.
+        let (column, row) = (x as i32, y as i32);
         let (wx, wy) = (weights(x - column as f32), weights(y - row as f32));
-        let mut sum = [0.0; 4];
-        for (tap, wy) in wy.into_iter().enumerate() {
-            let start = (row - 1 + tap) * self.width + column - 1;
+        let start = row as usize * self.width + column as usize;
+        let line = |row: usize| {
+            let start = start + row * self.width;
             let taps = &self.pixels[start..start + 4];
+            let mut sum = [0.0; 4];
             for lane in 0..4 {
-                let line = taps[0][lane] * wx[0] + taps[1][lane] * wx[1] + taps[2][lane] * wx[2] + taps[3][lane] * wx[3];
-                sum[lane] += line * wy;
+                sum[lane] =
+                    (taps[0][lane] * wx[0] + taps[1][lane] * wx[1]) + (taps[2][lane] * wx[2] + taps[3][lane] * wx[3]);
             }
+            sum
+        };
+        let (a, b, c, d) = (line(0), line(1), line(2), line(3));
+        let mut sum = [0.0; 4];
+        for lane in 0..4 {
+            sum[lane] = (a[lane] * wy[0] + b[lane] * wy[1]) + (c[lane] * wy[2] + d[lane] * wy[3]);
         }
         sum
     }
@@ -102,7 +116,7 @@ pub(crate) fn sample_picture(texels: &RgbImage, position: Vec2) -> Rgba {
     for (tap, wy) in (-1..3).zip(wy) {
         let taps = [-1, 0, 1, 2].map(|dx| at_or_edge(texels, column as i64 + dx, row as i64 + tap));
         for lane in 0..4 {
-            let line = taps[0][lane] * wx[0] + taps[1][lane] * wx[1] + taps[2][lane] * wx[2] + taps[3][lane] * wx[3];
+            let line = (taps[0][lane] * wx[0] + taps[1][lane] * wx[1]) + (taps[2][lane] * wx[2] + taps[3][lane] * wx[3]);
             sum[lane] += line * wy;
         }
     }
