@@ -26,6 +26,7 @@ fn wrong_options_are_refused_before_any_work() {
         (&["--device", "gpu"], &["--device", "cuda:NUMBER"]),
         (&["--measure=0"], &["--measure"]),
         (&["-o", "./a.mp4"], &["named twice", "hint: "]),
+        (&["-o", "nowhere.png", "--overwrite"], &["nowhere.png is what is read", "hint: "]),
         (&["-o", "b.avi"], &["b.avi", ".mp4"]),
         (&["-o", "rtmp://127.0.0.1/live"], &["network outputs come later", "hint: "]),
         (&["-o", "http://127.0.0.1/a.mp4"], &["network outputs come later"]),

@@ -15,7 +15,7 @@ use moue_tracks::LoadedTrack;
 use crate::{
     AnimateJob, AnimationError, Fidelity, Layout, MeshInLayout, MotionSummary, OutputSummary, Portrait,
     PortraitSummary, QueueSummary, Renderer, StageSummary, Summary,
-    stages::{self, Frames, Measurement},
+    stages::{self, Frames, Measurement, NamedSink},
 };
 
 /// Is told how a run goes. Called from several threads; must not block for long.
@@ -139,7 +139,7 @@ fn asked(job: &AnimateJob, motion: &LoadedTrack, span: Span, rest: &Expression, 
     expression
 }
 
-fn open(job: &AnimateJob, format: &VideoFormat) -> Result<Vec<(String, Box<dyn Sink>)>, AnimationError> {
+fn open(job: &AnimateJob, format: &VideoFormat) -> Result<Vec<NamedSink>, AnimationError> {
     let open = |(output, settings): &(moue_media::Output, _)| {
         let sink = output.open(format, settings, job.overwrite)?;
         Ok((output.path().display().to_string(), sink))

@@ -97,6 +97,12 @@ pub enum AnimationError {
         /// That name.
         path: PathBuf,
     },
+    /// An output that would replace the portrait or the motion.
+    #[error("the output {} is what is read\nhint: give the output another name", path.display())]
+    OutputIsInput {
+        /// That name.
+        path: PathBuf,
+    },
     /// Nothing to write to.
     #[error("no output given\nhint: say where the result goes, e.g. -o out.mp4")]
     NoOutput,

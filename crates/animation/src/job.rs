@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashSet},
     fmt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     str::FromStr,
 };
 
@@ -58,7 +58,7 @@ impl AnimateJob {
     /// Refuses what can be refused before any file is touched; [`animate`](crate::animate) begins with it.
     ///
     /// # Errors
-    /// A renderer or device that is not there, no output, one output named twice.
+    /// A renderer or device that is not there, no output, an output named twice or over an input.
     pub fn check(&self) -> Result<(), AnimationError> {
         match (self.renderer, self.device) {
             (RendererKind::Diffusion, _) => return Err(AnimationError::NoDiffusion),
@@ -70,11 +70,16 @@ impl AnimateJob {
         if self.outputs.is_empty() {
             return Err(AnimationError::NoOutput);
         }
+        // `out//a.mp4`, `./out/a.mp4` and the same with the folder's full name are one file.
+        let same = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let inputs = [&self.portrait, &self.motion].map(|path| same(path));
         let mut seen = HashSet::new();
         for (output, _) in &self.outputs {
-            // Compared part by part: `out//a.mp4` and `./out/a.mp4` name one file.
-            let parts: Vec<_> = output.path().components().filter(|part| part.as_os_str() != ".").collect();
-            if !seen.insert(parts) {
+            let path = same(output.path());
+            if inputs.contains(&path) {
+                return Err(AnimationError::OutputIsInput { path: output.path().to_owned() });
+            }
+            if !seen.insert(path) {
                 return Err(AnimationError::SameOutput { path: output.path().to_owned() });
             }
         }

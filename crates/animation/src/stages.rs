@@ -21,6 +21,9 @@ use crate::{AnimationError, Fidelity, FidelityMeter, Observer, Renderer};
 /// Frames that wait before each output: enough to ride out an encoder's hiccup, few enough to stay in the cache.
 const WAITING_FRAMES: usize = 2;
 
+/// An output and what it is called.
+pub(crate) type NamedSink = (String, Box<dyn Sink>);
+
 /// Which frames to render.
 pub(crate) struct Frames<'a> {
     pub total: u64,
@@ -96,7 +99,7 @@ impl<'a> Measurement<'a> {
 pub(crate) fn run(
     frames: &Frames<'_>,
     renderer: &dyn Renderer,
-    sinks: Vec<(String, Box<dyn Sink>)>,
+    sinks: Vec<NamedSink>,
     measurement: Option<&Measurement<'_>>,
     observer: &dyn Observer,
     token: &CancelToken,
