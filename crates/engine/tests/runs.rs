@@ -1,4 +1,5 @@
 //! Whole runs: order, errors, panics and cancellation, none of which may hang.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;

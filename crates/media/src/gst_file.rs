@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use gst::prelude::*;
 use gstreamer as gst;
@@ -13,9 +12,11 @@ use moue_engine::Pool;
 use tempfile::TempPath;
 
 use crate::elements::{self, Element};
+use crate::encoders::{vp9, x264};
 use crate::error::MediaError;
+use crate::graph::Graph;
 use crate::pending::{PendingFile, interim_file};
-use crate::settings::{Codec, EncoderSettings, Speed};
+use crate::settings::{Codec, EncoderSettings};
 use crate::sink::{Sink, VideoFormat, Written, check_frame};
 use crate::yuv::{Layout, Matrix, ToI420};
 
@@ -187,134 +188,6 @@ impl Drop for Planes {
     }
 }
 
-/// A running media graph and the thread that listens to its bus.
-///
-/// The listener takes the graph to Null on an error: that is what wakes a `push` that waits for room in a graph which
-/// no longer moves.
-struct Graph {
-    pipeline: gst::Pipeline,
-    source: gst_app::AppSrc,
-    listener: Option<JoinHandle<Ending>>,
-}
-
-/// How a graph ended.
-enum Ending {
-    /// All is written.
-    Complete,
-    /// Nobody wants it any more.
-    Dismissed,
-    /// It broke.
-    Failed(gst::glib::Error, String),
-}
-
-impl Graph {
-    fn start(source: gst_app::AppSrc, chain: &[gst::Element], path: &Path) -> Result<Self, MediaError> {
-        let broken = |detail: String| MediaError::Media {
-            path: path.to_owned(),
-            action: "starting the encoder",
-            message: "the media graph does not start".to_owned(),
-            detail,
-        };
-        let pipeline = gst::Pipeline::new();
-        pipeline.add_many(chain).map_err(|error| broken(error.to_string()))?;
-        gst::Element::link_many(chain).map_err(|error| broken(error.to_string()))?;
-        let bus = pipeline.bus().ok_or_else(|| broken("it has no bus".to_owned()))?;
-        let heard = pipeline.clone();
-        let listener = std::thread::Builder::new()
-            .name("media bus".to_owned())
-            .spawn(move || listen(&heard, &bus))
-            .map_err(|error| broken(error.to_string()))?;
-        let mut graph = Self { pipeline, source, listener: Some(listener) };
-        match graph.pipeline.set_state(gst::State::Playing) {
-            Ok(_) => Ok(graph),
-            Err(error) => Err(graph.failure(path, &error.to_string())),
-        }
-    }
-
-    fn push(&mut self, buffer: gst::Buffer, path: &Path) -> Result<(), MediaError> {
-        if self.listener.as_ref().is_none_or(JoinHandle::is_finished) {
-            return Err(self.failure(path, "it has ended"));
-        }
-        self.source.push_buffer(buffer).map(drop).map_err(|error| self.failure(path, &error.to_string()))
-    }
-
-    /// Waits until everything is on disk.
-    fn finish(&mut self, path: &Path) -> Result<(), MediaError> {
-        if let Err(error) = self.source.end_of_stream() {
-            return Err(self.failure(path, &error.to_string()));
-        }
-        match self.listener.take().map(JoinHandle::join) {
-            Some(Ok(Ending::Complete)) => {}
-            Some(Ok(Ending::Failed(error, debug))) => return Err(sorted(path, &error, debug)),
-            _ => return Err(self.failure(path, "it has ended")),
-        }
-        // Closes the file.
-        self.pipeline.set_state(gst::State::Null).map(drop).map_err(|error| self.failure(path, &error.to_string()))
-    }
-
-    /// Why the graph failed: what the bus says, else `otherwise`.
-    fn failure(&mut self, path: &Path, otherwise: &str) -> MediaError {
-        match self.dismiss() {
-            Some(Ending::Failed(error, debug)) => sorted(path, &error, debug),
-            _ => MediaError::Media {
-                path: path.to_owned(),
-                action: "encoding",
-                message: "the encoder takes no more frames".to_owned(),
-                detail: otherwise.to_owned(),
-            },
-        }
-    }
-
-    /// Ends the listener, unless it has ended by itself, and the graph.
-    fn dismiss(&mut self) -> Option<Ending> {
-        let ending = self.listener.take().and_then(|listener| {
-            // It hears everything that was said before.
-            let farewell = gst::message::Application::new(gst::Structure::new_empty("dismissed"));
-            if !listener.is_finished() {
-                let _ = self.pipeline.post_message(farewell);
-            }
-            listener.join().ok()
-        });
-        let _ = self.pipeline.set_state(gst::State::Null);
-        ending
-    }
-}
-
-impl Drop for Graph {
-    fn drop(&mut self) {
-        self.dismiss();
-    }
-}
-
-fn listen(pipeline: &gst::Pipeline, bus: &gst::Bus) -> Ending {
-    use gst::MessageType::{Application, Eos, Error};
-    loop {
-        let Some(message) = bus.timed_pop_filtered(gst::ClockTime::NONE, &[Application, Eos, Error]) else {
-            continue;
-        };
-        match message.view() {
-            gst::MessageView::Eos(_) => return Ending::Complete,
-            gst::MessageView::Error(error) => {
-                let debug = error.debug().map(|debug| debug.to_string()).unwrap_or_default();
-                let ending = Ending::Failed(error.error(), debug);
-                let _ = pipeline.set_state(gst::State::Null);
-                return ending;
-            }
-            _ => return Ending::Dismissed,
-        }
-    }
-}
-
-/// Sorts an error from the bus.
-fn sorted(path: &Path, error: &gst::glib::Error, debug: String) -> MediaError {
-    let path = path.to_owned();
-    let full = error.matches(gst::ResourceError::NoSpaceLeft) || debug.contains("No space left on device");
-    if full {
-        return MediaError::DiskFull { path, detail: debug };
-    }
-    MediaError::Media { path, action: "encoding", message: error.message().to_owned(), detail: debug }
-}
-
 fn video_info(path: &Path, format: &VideoFormat) -> Result<gst_video::VideoInfo, MediaError> {
     let unfit = |problem: String| MediaError::Settings {
         path: path.to_owned(),
@@ -336,56 +209,6 @@ fn video_info(path: &Path, format: &VideoFormat) -> Result<gst_video::VideoInfo,
         .chroma_site(gst_video::VideoChromaSite::MPEG2)
         .build()
         .map_err(|error| unfit(format!("{}x{} at {rate}: {error}", format.width, format.height)))
-}
-
-fn x264(path: &Path, format: &VideoFormat, settings: &EncoderSettings) -> Result<gst::Element, MediaError> {
-    let encoder = elements::X264ENC.make(path)?;
-    let crf = settings.crf.unwrap_or(Codec::H264.default_crf()).get().to_string();
-    elements::set(
-        &encoder,
-        &[
-            // Constant rate factor; without a VBV, as its default would cap the rate at 2 Mbit/s.
-            ("pass", "qual"),
-            ("quantizer", &crf),
-            ("vbv-buf-capacity", "0"),
-            ("speed-preset", settings.speed.x264_name()),
-            // Frames are then stored in the order they are shown, the first at time 0.
-            ("bframes", "0"),
-            ("key-int-max", &idr_frames(format, settings)),
-        ],
-    );
-    Ok(encoder)
-}
-
-fn vp9(path: &Path, format: &VideoFormat, settings: &EncoderSettings) -> Result<gst::Element, MediaError> {
-    let encoder = elements::VP9ENC.make(path)?;
-    let crf = settings.crf.unwrap_or(Codec::Vp9.default_crf()).get().to_string();
-    let is_fast = settings.speed <= Speed::Fast;
-    let threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(16));
-    elements::set(
-        &encoder,
-        &[
-            // libvpx's real-time mode takes no notice of cq-level, so quality is set as the best quantizer it may use;
-            // the rate is far above what it takes to always use that one.
-            ("end-usage", if is_fast { "vbr" } else { "cq" }),
-            ("cq-level", &crf),
-            ("min-quantizer", &crf),
-            ("target-bitrate", "200000000"),
-            ("cpu-used", &settings.speed.vp9_cpu_used().to_string()),
-            // 1 is libvpx's real-time mode, a million its good mode.
-            ("deadline", if is_fast { "1" } else { "1000000" }),
-            ("lag-in-frames", if is_fast { "0" } else { "16" }),
-            ("keyframe-max-dist", &idr_frames(format, settings)),
-            ("row-mt", "true"),
-            ("threads", &threads.to_string()),
-        ],
-    );
-    Ok(encoder)
-}
-
-fn idr_frames(format: &VideoFormat, settings: &EncoderSettings) -> String {
-    let frames = (settings.idr_interval_secs.seconds() * format.rate.fps()).round();
-    frames.clamp(1.0, 10_000.0).to_string()
 }
 
 /// GStreamer takes paths as UTF-8, which those of an [`Output`](crate::Output) are.
@@ -465,7 +288,7 @@ mod tests {
         let (pending, _) = PendingFile::create(&folder.path().join("clip"), false).unwrap();
         let settings = EncoderSettings::default();
         let sink = GstFile::start(pending, Container::Mkv, Codec::H264, &format, &settings).unwrap();
-        let source = sink.graph.source.clone();
+        let source = sink.graph.source().clone();
         let writer = std::thread::spawn(move || until_it_fails(Box::new(sink), 100_000));
         std::thread::sleep(Duration::from_millis(200));
         gst::element_error!(source, gst::CoreError::Failed, ("the plug was pulled"));

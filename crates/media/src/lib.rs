@@ -15,11 +15,12 @@
 mod contact_sheet;
 pub mod doctor;
 mod elements;
+mod encoders;
 mod error;
 mod frames;
 mod gif_file;
+mod graph;
 mod gst_file;
-
 mod output;
 mod palette;
 mod pending;

@@ -155,7 +155,7 @@ fn as_ordinary_folder<'b, 'p, 's>(builder: &'b mut Builder<'p, 's>) -> &'b mut B
 #[cfg(all(test, target_os = "linux"))]
 pub(crate) fn fill_the_disk_at(path: &Path) {
     let _ = fs::remove_file(path);
-    std::os::unix::fs::symlink("/dev/full", path).unwrap();
+    std::os::unix::fs::symlink("/dev/full", path).expect("the folder is writable");
 }
 
 #[cfg(test)]

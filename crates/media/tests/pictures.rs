@@ -1,4 +1,5 @@
 //! Pictures of every kind, good and bad.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fs;
 use std::io::Cursor;

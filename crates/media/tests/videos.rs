@@ -1,4 +1,5 @@
 //! What is written is decoded again, here and by ffmpeg's tools, and compared with what was rendered.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -351,4 +352,34 @@ fn files_that_are_no_videos_are_refused_in_time() {
     fs::write(&path, "no video at all, but text that goes on for a while").unwrap();
     let error = VideoReader::open(&path).and_then(|reader| reader.collect::<Result<Vec<_>, _>>()).unwrap_err();
     assert!(error.to_string().starts_with(path.to_str().unwrap()), "{error}");
+}
+
+#[test]
+fn a_machine_without_plugins_is_told_what_to_install() {
+    const ALONE: &str = "MOUE_TEST_WITHOUT_PLUGINS";
+    if std::env::var_os(ALONE).is_some() {
+        let folder = Folder::new();
+        let error = open(&folder.at("a.mp4"), &VideoFormat::new(64, 48, FrameRate::FPS_25), "{}").err().unwrap();
+        let text = error.to_string();
+        assert!(matches!(error, MediaError::MissingElement { .. }), "{text}");
+        assert!(text.contains("'appsrc'") && text.contains("apt-get install gstreamer1.0-plugins-base"), "{text}");
+        assert_eq!(folder.names(), [""; 0]);
+        let findings = moue_media::doctor::probe();
+        assert!(findings.missing().any(|element| element.name == "x264enc" && element.absence.contains("MP4")));
+        assert!(findings.missing_packages().contains(&"gstreamer1.0-plugins-ugly"), "{findings:?}");
+        return;
+    }
+    // GStreamer reads its plugins once per process, so this takes another one.
+    let empty = Folder::new();
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_machine_without_plugins_is_told_what_to_install", "--nocapture"])
+        .env(ALONE, "1")
+        .env("GST_PLUGIN_SYSTEM_PATH_1_0", empty.0.path())
+        .env("GST_PLUGIN_SYSTEM_PATH", empty.0.path())
+        .env("GST_PLUGIN_PATH", empty.0.path())
+        .env("GST_REGISTRY", empty.at("registry.bin"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
