@@ -348,7 +348,7 @@ def main():
     if found != TASK_SHA256:
         sys.exit(f"{arguments.task}: sha256 is {found}, expected {TASK_SHA256}\nhint: README.md says which version it is")
     members = zipfile.ZipFile(io.BytesIO(bundle))
-    files = {HERE.parent / "data" / name: text.encode() for name, text in canonical_face(members.read(MESH)).items()}
+    files = {HERE.parents[1] / "topology" / "data" / name: text.encode() for name, text in canonical_face(members.read(MESH)).items()}
     for name, outputs in NETS.items():
         flatbuffer = members.read(f"{name}.tflite")
         files[HERE / f"{name}.onnx"] = model = Converter(name, flatbuffer, outputs).convert()

@@ -4,7 +4,8 @@
 //! settle the scale, and a weighted Procrustes fit (Akca 2003, "Generalized Procrustes analysis and its applications
 //! in photogrammetry") gives the matrix.
 
-use crate::canonical::{canonical_vertices, procrustes_landmarks};
+use moue_topology as topology;
+
 use crate::landmarks::Landmarks;
 
 /// Vertical field of view of the virtual camera, radians (63 degrees).
@@ -50,7 +51,7 @@ pub(crate) fn pose(landmarks: &Landmarks, width: u32, height: u32) -> [[f32; 4];
 fn on_near_plane(landmarks: &Landmarks, width: f64, height: f64) -> Vec<Vec3> {
     let plane_height = 2.0 * NEAR * (VERTICAL_FIELD_OF_VIEW / 2.0).tan();
     let plane_width = plane_height * width / height;
-    let points = landmarks[..canonical_vertices().len()].iter();
+    let points = landmarks[..topology::vertices().len()].iter();
     points
         .map(|landmark| {
             let [x, y, z] = landmark.map(f64::from);
@@ -71,9 +72,9 @@ fn lift(screen: &[Vec3], depth_offset: f64, scale: f64) -> Vec<Vec3> {
 /// The weighted least-squares similarity from the canonical face to `targets` (one for each vertex).
 fn fit(targets: &[Vec3]) -> Similarity {
     let pairs = || {
-        procrustes_landmarks()
+        topology::pose_landmarks()
             .iter()
-            .map(|&(i, weight)| (canonical_vertices()[i].map(f64::from), targets[i], f64::from(weight)))
+            .map(|&(i, weight)| (topology::vertices()[i as usize].map(f64::from), targets[i as usize], f64::from(weight)))
     };
     let total: f64 = pairs().map(|(.., weight)| weight).sum();
     let mean = |of: fn(&(Vec3, Vec3, f64)) -> Vec3| {
@@ -185,7 +186,7 @@ mod tests {
     /// What a landmark net would say of the canonical face, placed before the camera of a picture.
     fn landmarks_of(rotation: &Mat3, translation: Vec3, width: f64, height: f64) -> Landmarks {
         let placed: Vec<Vec3> =
-            canonical_vertices().iter().map(|vertex| apply(rotation, vertex.map(f64::from), translation)).collect();
+            topology::vertices().iter().map(|vertex| apply(rotation, vertex.map(f64::from), translation)).collect();
         let mean_depth = -placed.iter().map(|point| point[2]).sum::<f64>() / placed.len() as f64;
         let focal_length = height / 2.0 / (VERTICAL_FIELD_OF_VIEW / 2.0).tan();
         let mut landmarks = [[0.0; 3]; LANDMARK_COUNT];

@@ -44,6 +44,7 @@ pub const RIGHT_BROW_UPPER: [u16; 5] = [70, 63, 105, 66, 107];
 pub const LEFT_BROW_UPPER: [u16; 5] = [336, 296, 334, 293, 300];
 
 struct Canonical {
+    rigid: Vec<(u16, f32)>,
     vertices: Vec<[f32; 3]>,
     triangles: Vec<[u16; 3]>,
     mirror: Vec<u16>,
@@ -51,10 +52,12 @@ struct Canonical {
 
 fn canonical() -> &'static Canonical {
     static CANONICAL: OnceLock<Canonical> = OnceLock::new();
-    CANONICAL.get_or_init(|| parse(include_str!("../data/canonical_face.obj")))
+    CANONICAL.get_or_init(|| {
+        parse(include_str!("../data/canonical_face.obj"), include_str!("../data/procrustes_landmarks.txt"))
+    })
 }
 
-fn parse(text: &str) -> Canonical {
+fn parse(text: &str, weights: &str) -> Canonical {
     let mut vertices = Vec::with_capacity(VERTEX_COUNT);
     let mut triangles = Vec::with_capacity(TRIANGLE_COUNT);
     for line in text.lines() {
@@ -69,7 +72,9 @@ fn parse(text: &str) -> Canonical {
         }
     }
     let mirror = vertices.iter().map(|&vertex| mirror_of(vertex, &vertices)).collect();
-    Canonical { vertices, triangles, mirror }
+    let pairs = weights.lines().filter_map(|line| line.split_once(' '));
+    let rigid = pairs.filter_map(|(index, weight)| Some((index.parse().ok()?, weight.parse().ok()?))).collect();
+    Canonical { rigid, vertices, triangles, mirror }
 }
 
 // The data file is part of the program and a test reads it whole, so a fault in it cannot reach a user.
@@ -97,6 +102,11 @@ pub fn triangles() -> &'static [[u16; 3]] {
     &canonical().triangles
 }
 
+/// The 33 landmarks that MediaPipe fits the head's pose to, and their weights in the fit.
+pub fn pose_landmarks() -> &'static [(u16, f32)] {
+    &canonical().rigid
+}
+
 /// The vertex that mirrors `vertex` on the other side of the face; itself on the midline.
 ///
 /// # Panics
@@ -117,6 +127,15 @@ mod tests {
         assert!(triangles().iter().all(|[a, b, c]| a != b && b != c && a != c));
         let [x, y, z] = vertices()[1];
         assert!(x.abs() < 1e-3 && (y + 1.127).abs() < 1e-2 && (z - 7.476).abs() < 1e-2, "the tip of the nose");
+    }
+
+    #[test]
+    fn pose_weights_are_symmetric_and_sum_to_about_one() {
+        assert_eq!(pose_landmarks().len(), 33);
+        let weight_of = |vertex: u16| pose_landmarks().iter().find(|one| one.0 == vertex).map(|one| one.1);
+        assert!(weight_of(33).is_some() && weight_of(33) == weight_of(263));
+        let sum: f32 = pose_landmarks().iter().map(|one| one.1).sum();
+        assert!((sum - 1.0).abs() < 0.1, "{sum}");
     }
 
     #[test]
