@@ -87,6 +87,10 @@ fn thumbnail(frame: &RgbImage) -> RgbImage {
     if scale == 1.0 {
         return frame.clone();
     }
+    if scale <= 0.5 {
+        // Means of whole pixels: ten times as fast, and no worse at such ratios.
+        return imageops::thumbnail(frame, side(width), side(height));
+    }
     imageops::resize(frame, side(width), side(height), FilterType::CatmullRom)
 }
 

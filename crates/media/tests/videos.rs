@@ -37,12 +37,16 @@ fn patch(width: u32, height: u32, frame: u64, x: u32, y: u32) -> usize {
 /// A textured picture in motion.
 fn moving(width: u32, height: u32, frame: u64) -> RgbImage {
     let t = frame as f64 * 0.3;
+    // Products of a wave along x and a wave along y, one pair per colour.
+    let table = |length: u32, value: &dyn Fn(f64) -> f64| (0..length).map(|i| value(f64::from(i))).collect::<Vec<_>>();
+    let waves = [(0.0, 19.0), (1.0, 13.0), (2.0, 29.0)].map(|(phase, scale): (f64, f64)| {
+        let along_x = table(width, &|x| ((x + 3.0 * t) / scale + phase).sin());
+        let along_y = table(height, &|y| ((y - t) / scale - phase).cos());
+        (along_x, along_y)
+    });
     RgbImage::from_fn(width, height, |x, y| {
-        let wave = |phase: f64, scale: f64| {
-            let value = ((f64::from(x) + 3.0 * t) / scale + phase).sin() * ((f64::from(y) - t) / scale - phase).cos();
-            (128.0 + 90.0 * value) as u8
-        };
-        Rgb([wave(0.0, 19.0), wave(1.0, 13.0), wave(2.0, 29.0)])
+        let value = |wave: &(Vec<f64>, Vec<f64>)| (128.0 + 90.0 * wave.0[x as usize] * wave.1[y as usize]) as u8;
+        Rgb([value(&waves[0]), value(&waves[1]), value(&waves[2])])
     })
 }
 
