@@ -9,7 +9,7 @@ use image::{Rgb, RgbImage};
 
 use crate::error::MediaError;
 use crate::pending::PendingFile;
-use crate::png_file::write_png;
+use crate::png_file::{CompressionType, write_png};
 use crate::sink::{Sink, VideoFormat, Written, check_frame};
 
 /// Frames on a sheet at most.
@@ -71,7 +71,7 @@ impl Sink for ContactSheet {
             return Err(MediaError::NoFrames { path });
         }
         let tiles: Vec<&RgbImage> = evenly(self.thumbnails.len(), TILES).map(|index| &self.thumbnails[index]).collect();
-        write_png(&sheet(&tiles), self.file, &path)?;
+        write_png(&sheet(&tiles), self.file, &path, CompressionType::Default)?;
         let bytes = self.pending.publish()?;
         Ok(Written { path, frames: self.frames, bytes })
     }

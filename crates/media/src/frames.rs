@@ -10,7 +10,7 @@ use tempfile::{TempDir, TempPath};
 
 use crate::error::MediaError;
 use crate::pending::{cannot_publish, check_parent, parent, pending_folder};
-use crate::png_file::write_png;
+use crate::png_file::{CompressionType, write_png};
 use crate::sink::{Sink, VideoFormat, Written, check_frame};
 
 /// A file name with a number in it, such as `shot_%05d.png`; numbers start at 0.
@@ -87,7 +87,8 @@ impl Writer {
         check_frame(&self.path, &self.format, frame)?;
         let file = self.folder.path().join(self.pattern.name(self.frames));
         let failed = |error| MediaError::from_io(&self.path, "writing a frame", error);
-        write_png(frame, File::create(&file).map_err(failed)?, &self.path)?;
+        // Speed before size: these files are made by the hundred, to be read by the next program.
+        write_png(frame, File::create(&file).map_err(failed)?, &self.path, CompressionType::Fast)?;
         self.bytes += fs::metadata(&file).map_err(failed)?.len();
         self.frames += 1;
         Ok(())
