@@ -9,7 +9,7 @@ use crate::opening::Opening;
 use crate::pose::{EyePose, Model, Pose};
 use crate::rig::RIGHT;
 use crate::stage::Stage;
-use crate::texture::{Rgba, Texture, mix, smoothstep};
+use crate::texture::{Rgba, Texture, luma, mix, smoothstep};
 
 /// One eye of the portrait. Positions are in texture pixels.
 pub(crate) struct Eye {
@@ -41,7 +41,8 @@ impl Eye {
         // An iris is about a quarter of the eye's width; landmarks of a nearly closed eye can say anything.
         let radius = radius.clamp(opening.length * 0.16, opening.length * 0.34);
         let photo = Photo { texture, opening: &opening, iris: centre, radius, height: opening.height() };
-        let fill = Fill::measure(&photo);
+        let open = 1.0 - smoothstep(0.45, 0.7, model.rest_closed(side));
+        let fill = Fill::measure(&photo, stage.skin_light(model), open);
         let (low, high) = opening.bounds(opening.length * 0.45);
         let whole = Texture::paint(texture.scale, low, high, |p| photo.completed(p, &fill));
         let lash = photo.lash(&points(upper));
@@ -127,6 +128,8 @@ struct Fill {
     rings: Vec<Rgba>,
     /// The white of the eye before and behind the iris, along the opening.
     whites: [Rgba; 2],
+    /// How far the photograph can be trusted to show an eye at all: not where the lids are all but shut.
+    shown: f32,
 }
 
 impl Photo<'_> {
@@ -149,7 +152,7 @@ impl Photo<'_> {
         // The ball curves away towards the corners.
         let white = white.map(|level| level * (1.0 - 0.05 * (distance - 1.0).max(0.0)));
         let made = mix(iris, white, smoothstep(0.9, RIM, distance));
-        mix(made, self.texture.sample(position), self.visible(position))
+        mix(made, self.texture.sample(position), self.visible(position) * fill.shown)
     }
 
     /// The darkest colours along the upper lid: its lashes, or the shadow that stands for them.
@@ -168,7 +171,7 @@ impl Photo<'_> {
 const RIM: f32 = 1.12;
 
 impl Fill {
-    fn measure(photo: &Photo) -> Fill {
+    fn measure(photo: &Photo, light: f32, open: f32) -> Fill {
         let (low, high) = photo.opening.bounds(0.0);
         let mut whites = [Mean::default(); 2];
         let mut rings = [Mean::default(); 12];
@@ -198,13 +201,21 @@ impl Fill {
         let found = whites.map(|white| white.colour());
         let either = found[0].or(found[1]).unwrap_or(bright);
         let mut nearest = rings.iter().find_map(Mean::colour).unwrap_or(grey);
-        let rings = rings.iter().map(|ring| {
-            nearest = ring.colour().unwrap_or(nearest);
-            nearest
+        let shown = open * smoothstep(0.01, 0.05, all.weight / photo.opening.length.powi(2));
+        let rings = rings.iter().enumerate().map(|(ring, mean)| {
+            nearest = mean.colour().unwrap_or(nearest);
+            let usual = if ring < 5 { PUPIL } else { IRIS };
+            mix(usual.map(|level| level * light), nearest, shown)
         });
-        Fill { rings: rings.collect(), whites: found.map(|white| white.unwrap_or(either)) }
+        let usual = WHITE.map(|level| level * light);
+        Fill { rings: rings.collect(), whites: found.map(|white| mix(usual, white.unwrap_or(either), shown)), shown }
     }
 }
+
+/// An eye that the photograph does not show, in full light.
+const WHITE: Rgba = [222.0, 214.0, 208.0, 0.0];
+const IRIS: Rgba = [84.0, 62.0, 48.0, 0.0];
+const PUPIL: Rgba = [22.0, 18.0, 18.0, 0.0];
 
 #[derive(Clone, Copy, Default)]
 struct Mean {
@@ -223,9 +234,4 @@ impl Mean {
     fn colour(&self) -> Option<Rgba> {
         (self.weight > 0.05).then(|| self.sum.map(|sum| sum / self.weight))
     }
-}
-
-/// Brightness with the weights of BT.709.
-pub(crate) fn luma([r, g, b, _]: Rgba) -> f32 {
-    0.2126 * r + 0.7152 * g + 0.0722 * b
 }

@@ -5,13 +5,13 @@ use glam::Vec2;
 use image::RgbImage;
 use moue_topology as topology;
 
-use crate::eye::{down, luma};
+use crate::eye::down;
 use crate::opening::{Inside, Opening};
 use crate::pose::{Model, Pose};
 use crate::stage::Stage;
 use crate::surface::Surface;
-use crate::teeth::{Row, UPPER, LOWER};
-use crate::texture::{Rgba, mix, smoothstep};
+use crate::teeth::{LOWER, Row, UPPER};
+use crate::texture::{Rgba, luma, mix, smoothstep};
 
 /// The mouth of the portrait.
 pub(crate) struct Mouth {
@@ -56,7 +56,7 @@ impl Mouth {
         let px_per_cm = model.fit.px_per_cm;
         let depth = |point: Vec2| (point - centre).dot(down) / px_per_cm;
 
-        let light = skin_light(stage, model);
+        let light = stage.skin_light(model);
         let rest_height = rest.height();
         let height_cm = rest_height / stage.texture.scale.x / px_per_cm;
         let teeth = if height_cm > 0.15 { photographed_teeth(stage, &rest, light) } else { None };
@@ -259,13 +259,6 @@ fn lip_colour(stage: &Stage, model: &Model, trim: &[Vec2]) -> Rgba {
         }
     }
     sum
-}
-
-/// Brightness of the cheeks and the forehead, 0 to 1.
-fn skin_light(stage: &Stage, model: &Model) -> f32 {
-    const SKIN: [usize; 8] = [50, 280, 205, 425, 151, 9, 118, 347];
-    let levels = SKIN.map(|v| luma(stage.texture.sample(model.rest_px[v] * stage.texture.scale)));
-    (levels.iter().sum::<f32>() / levels.len() as f32 / 195.0).clamp(0.12, 1.15)
 }
 
 /// The colour of the teeth between parted lips; none if what shows there is not brighter and paler than lips.

@@ -142,7 +142,9 @@ mod tests {
 
     fn lens(height: f32) -> Opening {
         let edge = |sign: f32| -> Vec<Vec2> {
-            (0..=8).map(|i| Vec2::new(i as f32 * 5.0, sign * height * (1.0 - ((i as f32 - 4.0) / 4.0).powi(2)))).collect()
+            (0..=8)
+                .map(|i| Vec2::new(i as f32 * 5.0, sign * height * (1.0 - ((i as f32 - 4.0) / 4.0).powi(2))))
+                .collect()
         };
         Opening::new(&edge(-1.0), &edge(1.0), Vec2::Y)
     }

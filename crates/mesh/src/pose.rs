@@ -232,6 +232,12 @@ impl<'a> Model<'a> {
         Rigid { centre: from, moved: to, turn, back: turn.inverse() }
     }
 
+    /// How closed an eye is in the portrait, 0 to 1.
+    pub fn rest_closed(&self, eye: usize) -> f32 {
+        let [above, below] = lid_amounts(self.rig, &self.rest_shapes, eye);
+        (above + below).clamp(0.0, 1.0)
+    }
+
     /// Where the lips meet when the expression is neutral, in the canonical frame, cm.
     pub fn neutral_lip_contact(&self) -> Vec3 {
         self.lips.contact

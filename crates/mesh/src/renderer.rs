@@ -142,7 +142,9 @@ impl MeshRenderer {
             }
             let corners = triangle.map(|v| Corner {
                 out: self.stage.moved(&self.model, pose, v),
-                texture: self.stage.texture_position(self.model.rest_px[v as usize] + self.mouth.trim(v, changes.mouth)),
+                texture: self
+                    .stage
+                    .texture_position(self.model.rest_px[v as usize] + self.mouth.trim(v, changes.mouth)),
             });
             if (area(corners.map(|corner| corner.out)) > 0.0) != facing {
                 continue;

@@ -100,7 +100,9 @@ impl Lips {
     /// Controls along both edges of both lips.
     fn controls(&self, sided: bool) -> Vec<Control> {
         let lip = |upper: bool| match upper {
-            true => (self.upper_mid, self.upper, self.thicken[0], &topology::OUTER_LIP_UPPER, &topology::INNER_LIP_UPPER),
+            true => {
+                (self.upper_mid, self.upper, self.thicken[0], &topology::OUTER_LIP_UPPER, &topology::INNER_LIP_UPPER)
+            }
             false => {
                 (self.lower_mid, self.lower, -self.thicken[1], &topology::OUTER_LIP_LOWER, &topology::INNER_LIP_LOWER)
             }
@@ -114,10 +116,12 @@ impl Lips {
                 for &vertex in if upper { &edge[..] } else { &edge[1..10] } {
                     let u = topology::vertices()[vertex as usize][0] / end;
                     let away = u.abs().min(1.0);
-                    // The parabola through the middle, half the way, and the corner.
-                    let along = middle * (2.0 * (away - 0.5) * (away - 1.0))
-                        + half * (4.0 * away * (1.0 - away))
-                        + corner * (2.0 * away * (away - 0.5));
+                    let mut along = parabola(middle, half, corner, away);
+                    let level = level_curve(middle, half, corner, away);
+                    (along.y, along.z) = (level.y, level.z);
+                    if self.whole {
+                        along.x = level.x;
+                    }
                     let displacement = match (u < -1e-3, sided, self.whole) {
                         (true, true, false) => middle * (1.0 - away / 0.6).max(0.0).powi(2),
                         (true, false, _) => along * Vec3::new(-1.0, 1.0, 1.0),
@@ -129,6 +133,18 @@ impl Lips {
         }
         controls
     }
+}
+
+/// The parabola through the middle (0), half the way (0.5) and the corner (1).
+fn parabola(middle: Vec3, half: Vec3, corner: Vec3, u: f32) -> Vec3 {
+    middle * (2.0 * (u - 0.5) * (u - 1.0)) + half * (4.0 * u * (1.0 - u)) + corner * (2.0 * u * (u - 0.5))
+}
+
+/// The even curve of fourth degree through the same points: no kink where the two sides meet in the middle.
+fn level_curve(middle: Vec3, half: Vec3, corner: Vec3, u: f32) -> Vec3 {
+    let (to_half, to_corner) = (half - middle, corner - middle);
+    let square = (to_half * 16.0 - to_corner) / 3.0;
+    middle + square * u.powi(2) + (to_corner - square) * u.powi(4)
 }
 
 pub(crate) const RIGHT: usize = 0;

@@ -4,7 +4,7 @@ use glam::Vec2;
 use image::RgbImage;
 
 use crate::pose::{Model, Pose};
-use crate::texture::{Rgba, Texture, View, to_rgb};
+use crate::texture::{Rgba, Texture, View, luma, to_rgb};
 
 pub(crate) struct Stage {
     origin: Vec2,
@@ -36,6 +36,13 @@ impl Stage {
     /// Where a vertex has gone, in output pixels.
     pub fn moved(&self, model: &Model, pose: &Pose, vertex: u16) -> Vec2 {
         self.output_position(model.rest_px[vertex as usize] + pose.displacement[vertex as usize])
+    }
+
+    /// Brightness of the cheeks and the forehead: 1 for light skin in good light. Made parts stand in the same light.
+    pub fn skin_light(&self, model: &Model) -> f32 {
+        const SKIN: [usize; 8] = [50, 280, 205, 425, 151, 9, 118, 347];
+        let levels = SKIN.map(|v| luma(self.texture.sample(self.texture_position(model.rest_px[v]))));
+        (levels.iter().sum::<f32>() / SKIN.len() as f32 / 195.0).clamp(0.12, 1.15)
     }
 
     /// Half the width of a soft edge, in output pixels: no edge is sharper than the photograph's own.

@@ -116,7 +116,8 @@ pub(crate) fn sample_picture(texels: &RgbImage, position: Vec2) -> Rgba {
     for (tap, wy) in (-1..3).zip(wy) {
         let taps = [-1, 0, 1, 2].map(|dx| at_or_edge(texels, column as i64 + dx, row as i64 + tap));
         for lane in 0..4 {
-            let line = (taps[0][lane] * wx[0] + taps[1][lane] * wx[1]) + (taps[2][lane] * wx[2] + taps[3][lane] * wx[3]);
+            let line =
+                (taps[0][lane] * wx[0] + taps[1][lane] * wx[1]) + (taps[2][lane] * wx[2] + taps[3][lane] * wx[3]);
             sum[lane] += line * wy;
         }
     }
@@ -133,12 +134,7 @@ fn at_or_edge(texels: &RgbImage, x: i64, y: i64) -> Rgba {
 #[inline]
 fn weights(t: f32) -> [f32; 4] {
     let (t2, t3) = (t * t, t * t * t);
-    [
-        -0.5 * t3 + t2 - 0.5 * t,
-        1.5 * t3 - 2.5 * t2 + 1.0,
-        -1.5 * t3 + 2.0 * t2 + 0.5 * t,
-        0.5 * t3 - 0.5 * t2,
-    ]
+    [-0.5 * t3 + t2 - 0.5 * t, 1.5 * t3 - 2.5 * t2 + 1.0, -1.5 * t3 + 2.0 * t2 + 0.5 * t, 0.5 * t3 - 0.5 * t2]
 }
 
 /// The nearest 8-bit colour.
@@ -146,6 +142,11 @@ fn weights(t: f32) -> [f32; 4] {
 pub(crate) fn to_rgb([r, g, b, _]: Rgba) -> [u8; 3] {
     // `as` saturates at both ends.
     [r, g, b].map(|level| (level + 0.5) as u8)
+}
+
+/// Brightness with the weights of BT.709.
+pub(crate) fn luma([r, g, b, _]: Rgba) -> f32 {
+    0.2126 * r + 0.7152 * g + 0.0722 * b
 }
 
 /// `a` for 0, `b` for 1.
@@ -198,6 +199,8 @@ mod tests {
         let stripes = RgbImage::from_fn(64, 64, |x, _| image::Rgb([if x % 2 == 0 { 0 } else { 200 }; 3]));
         let (texels, scale) = for_output(&stripes, 0.25);
         assert_eq!((texels.dimensions(), scale), ((16, 16), Vec2::splat(0.25)));
-        assert!(texels.enumerate_pixels().filter(|(x, ..)| (2..14).contains(x)).all(|(.., p)| p.0[0].abs_diff(100) < 4));
+        assert!(
+            texels.enumerate_pixels().filter(|(x, ..)| (2..14).contains(x)).all(|(.., p)| p.0[0].abs_diff(100) < 4)
+        );
     }
 }
