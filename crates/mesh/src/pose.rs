@@ -315,8 +315,8 @@ impl Lids {
     fn new(vertices: &[Vec3], upper: &[u16; 9], lower: &[u16; 9], closed: f32, spreader: &mut Spreader) -> Lids {
         let at = |v: u16| vertices[v as usize];
         // The opening of the eye when the expression is neutral. A portrait with its eyes all but shut does not say
-        // how far they open: at most two and a half times as far as they do.
-        let open_share = (1.0 - closed).clamp(0.4, 1.3);
+        // how far they open: at most twice as far as they do.
+        let open_share = (1.0 - closed).clamp(0.5, 1.3);
         let gap = |station: usize| (at(upper[station]) - at(lower[station])) / open_share;
         let corners = [(upper[0], Vec3::ZERO), (upper[8], Vec3::ZERO)];
         let mut field = |lid: &[u16; 9], sign: f32| {

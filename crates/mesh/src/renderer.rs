@@ -30,8 +30,6 @@ pub struct MeshRenderer {
     still: RgbImage,
     eyes: [Eye; 2],
     mouth: Mouth,
-    /// Sign of each triangle's area in the portrait: one that turns its back is hidden by those that do not.
-    facing: Vec<bool>,
     poses: Mutex<Vec<Pose>>,
 }
 
@@ -81,8 +79,7 @@ impl MeshRenderer {
         });
         let eyes = [RIGHT, LEFT].map(|side| Eye::new(side, &stage, &model, landmarks));
         let mouth = Mouth::new(&stage, &model);
-        let facing = model.triangles.iter().map(|&t| area(t.map(|v| model.rest_px[v as usize])) > 0.0).collect();
-        Ok(MeshRenderer { model, stage, still, eyes, mouth, facing, poses: Mutex::default() })
+        Ok(MeshRenderer { model, stage, still, eyes, mouth, poses: Mutex::default() })
     }
 
     /// Renders one expression into `frame`, whatever it held.
@@ -136,7 +133,7 @@ impl MeshRenderer {
         let limit = (STILL / self.stage.scale).powi(2);
         let texture = &self.stage.texture;
         let openings = Surface::get().openings.iter().copied().chain(std::iter::repeat(None));
-        for ((triangle, &facing), opening) in self.model.triangles.iter().zip(&self.facing).zip(openings) {
+        for (triangle, opening) in self.model.triangles.iter().zip(openings) {
             if triangle.iter().all(|&v| pose.displacement[v as usize].length_squared() < limit) {
                 continue;
             }
@@ -146,7 +143,8 @@ impl MeshRenderer {
                     .stage
                     .texture_position(self.model.rest_px[v as usize] + self.mouth.trim(v, changes.mouth)),
             });
-            if (area(corners.map(|corner| corner.out)) > 0.0) != facing {
+            // One that turns its back is hidden: where the skin folds, those that face us cover all of it.
+            if !faces_us(corners.map(|corner| corner.out)) {
                 continue;
             }
             match opening {
@@ -167,8 +165,9 @@ struct Changes {
     mouth: f32,
 }
 
-fn area([a, b, c]: [Vec2; 3]) -> f32 {
-    (b - a).perp_dot(c - a)
+/// All triangles wind counter-clockwise seen from outside, which is clockwise where y points down.
+fn faces_us([a, b, c]: [Vec2; 3]) -> bool {
+    (b - a).perp_dot(c - a) < 0.0
 }
 
 #[cfg(test)]

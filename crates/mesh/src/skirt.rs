@@ -61,7 +61,7 @@ impl Skirt {
             for step in 0..count {
                 let [a, b] = [vertex(ring, step), vertex(ring, step + 1)];
                 let [c, d] = [vertex(ring + 1, step), vertex(ring + 1, step + 1)];
-                skirt.triangles.extend([[a, c, b], [b, c, d]]);
+                skirt.triangles.extend([[a, b, c], [b, d, c]]);
             }
         }
         skirt
@@ -97,6 +97,11 @@ mod tests {
         assert_eq!(skirt.triangles.len(), 2 * 72 * RINGS.len());
         for link in &skirt.links[72 * (RINGS.len() - 1)..] {
             assert!(link.expression == 0.0 && link.head == 0.0);
+        }
+        let all: Vec<Vec3> = surface.positions.iter().chain(&skirt.vertices).copied().collect();
+        for triangle in &skirt.triangles {
+            let [a, b, c] = triangle.map(|v| all[v as usize].truncate());
+            assert!((b - a).perp_dot(c - a) > 0.0, "{triangle:?} winds as the surface does");
         }
         let near = &skirt.links[0];
         assert!(near.expression > 0.9 && near.head > 0.9);
