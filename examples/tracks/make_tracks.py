@@ -164,12 +164,12 @@ def emotions():
         "eyeLookOutRight": 0.25, "eyeLookInLeft": 0.25, "head_roll": 5.0, "head_yaw": 4.0, "head_pitch": -1.0,
     })
     play.pose(4.9, 0.35, {
-        **both(eyeSquint=0.4, noseSneer=0.42, mouthPress=0.45, mouthFrown=0.25, cheekSquint=0.2, mouthUpperUp=0.08),
+        **both(eyeSquint=0.4, noseSneer=0.42, mouthPress=0.45, mouthFrown=0.15, cheekSquint=0.2, mouthUpperUp=0.08),
         "browDownLeft": 0.88, "browDownRight": 0.84, "mouthRollLower": 0.25, "mouthRollUpper": 0.15, "jawForward": 0.2,
         "mouthShrugLower": 0.2, "head_pitch": -4.0, "head_yaw": -1.0,
     })
     play.pose(6.35, 0.6, {
-        **both(mouthFrown=0.62, browDown=0.12, eyeBlink=0.18, eyeLookDown=0.35, eyeSquint=0.15, mouthStretch=0.1),
+        **both(mouthFrown=0.36, browDown=0.12, eyeBlink=0.18, eyeLookDown=0.35, eyeSquint=0.15, mouthStretch=0.1),
         "browInnerUp": 0.8, "mouthShrugLower": 0.5, "mouthPucker": 0.08, "head_pitch": -6.0, "head_roll": -4.0,
     })
     play.pose(8.1, 0.45, {

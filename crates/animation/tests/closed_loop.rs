@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use moue_animation::{ChannelFidelity, Fidelity, FidelityMeter, Framing, Layout, MeshInLayout, Portrait, Renderer, Size};
+use moue_animation::{
+    ChannelFidelity, Fidelity, FidelityMeter, Framing, Layout, MeshInLayout, Portrait, Renderer, Size,
+};
 use moue_face::FaceTracker;
 use moue_timeline::{Expression, Shape};
 
@@ -40,11 +42,13 @@ impl Loop {
 /// Neutral, and `shapes` together from a tenth to all of their extent.
 fn sweep(shapes: &[Shape]) -> Vec<Expression> {
     let values = [0.0, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 1.0];
-    values.map(|value| {
-        let mut expression = Expression::NEUTRAL;
-        shapes.iter().for_each(|shape| expression.set(*shape, value));
-        expression
-    }).into()
+    values
+        .map(|value| {
+            let mut expression = Expression::NEUTRAL;
+            shapes.iter().for_each(|shape| expression.set(*shape, value));
+            expression
+        })
+        .into()
 }
 
 fn channel(fidelity: &Fidelity, shape: Shape) -> &ChannelFidelity {

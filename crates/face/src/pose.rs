@@ -72,9 +72,9 @@ fn lift(screen: &[Vec3], depth_offset: f64, scale: f64) -> Vec<Vec3> {
 /// The weighted least-squares similarity from the canonical face to `targets` (one for each vertex).
 fn fit(targets: &[Vec3]) -> Similarity {
     let pairs = || {
-        topology::pose_landmarks()
-            .iter()
-            .map(|&(i, weight)| (topology::vertices()[i as usize].map(f64::from), targets[i as usize], f64::from(weight)))
+        topology::pose_landmarks().iter().map(|&(i, weight)| {
+            (topology::vertices()[i as usize].map(f64::from), targets[i as usize], f64::from(weight))
+        })
     };
     let total: f64 = pairs().map(|(.., weight)| weight).sum();
     let mean = |of: fn(&(Vec3, Vec3, f64)) -> Vec3| {

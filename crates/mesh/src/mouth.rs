@@ -73,7 +73,7 @@ impl Mouth {
         };
         let enamel = teeth.unwrap_or([238.0, 230.0, 214.0, 0.0].map(|level: f32| (level * light * 1.12).min(238.0)));
         let size = (model.neutral_mouth_width() / 4.3).clamp(0.75, 1.4);
-        let dimmer = [enamel[0] * 0.8, enamel[1] * 0.74, enamel[2] * 0.67, 0.0];
+        let dimmer = [enamel[0] * 0.9, enamel[1] * 0.84, enamel[2] * 0.76, 0.0];
         let trim = lip_trim(stage, model);
         let lip = lip_colour(stage, model, &trim);
         Mouth {

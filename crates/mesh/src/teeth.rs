@@ -46,7 +46,7 @@ impl Row {
         }
         let between = ((end - x).min(if tooth == 0 { x } else { x - start }) * self.size).max(0.0);
         let width = blur.max(0.035);
-        let groove = 1.0 - 0.3 * (-(between / width).powi(2)).exp();
+        let groove = 1.0 - 0.2 * (-(between / width).powi(2)).exp();
         let away = (-0.75 * (x / 2.5).powi(2)).exp();
         let lit = self.colour.map(|level| level * groove * away * (0.94 + 0.06 * smoothstep(0.0, 0.25, rise)));
         // The gum's line is scalloped: highest over the middle of each tooth.
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn grooves_are_darker_than_teeth_and_gums_are_red() {
         let at = |x: f32, y: f32| row(true).over([0.0; 4], Vec2::new(x, y), 0.02);
-        assert!(at(0.86, -0.4)[1] < 0.85 * at(0.43, -0.4)[1]);
+        assert!(at(0.86, -0.4)[1] < 0.9 * at(0.43, -0.4)[1]);
         let gum = at(0.43, -1.3);
         assert!(gum[0] > 1.4 * gum[1]);
     }
