@@ -30,17 +30,19 @@ pub(crate) fn fill(corners: [Corner; 3], frame: &mut RgbImage, colour: impl Fn(V
     let (width, height) = frame.dimensions();
     let top = a.out.y.min(b.out.y).min(c.out.y);
     let bottom = a.out.y.max(b.out.y).max(c.out.y);
-    let rows = first_centre(top).max(0)..first_centre(bottom).min(i64::from(height));
+    let rows = first_centre(top).max(0)..first_centre(bottom).min(height as i32);
+    let edges = [Edge::new(a.out, b.out), Edge::new(b.out, c.out), Edge::new(c.out, a.out)];
     for row in rows {
         let y = row as f32 + 0.5;
         let (mut left, mut right) = (f32::INFINITY, f32::NEG_INFINITY);
-        for (from, to) in [(a.out, b.out), (b.out, c.out), (c.out, a.out)] {
-            if let Some(x) = crossing(from, to, y) {
+        for edge in &edges {
+            if edge.top.y <= y && y < edge.bottom {
+                let x = edge.top.x + (y - edge.top.y) * edge.slope;
                 left = left.min(x);
                 right = right.max(x);
             }
         }
-        let (start, end) = (first_centre(left).max(0), first_centre(right).min(i64::from(width)));
+        let (start, end) = (first_centre(left).max(0), first_centre(right).min(width as i32));
         if start >= end {
             continue;
         }
@@ -54,18 +56,26 @@ pub(crate) fn fill(corners: [Corner; 3], frame: &mut RgbImage, colour: impl Fn(V
     }
 }
 
-/// Index of the first pixel whose centre is at or beyond `edge`.
-fn first_centre(edge: f32) -> i64 {
-    i64::from((edge - 0.5).ceil() as i32)
+/// An edge from its upper end to its lower one: the same numbers from either side, or rounding would leave cracks.
+struct Edge {
+    top: Vec2,
+    bottom: f32,
+    /// Columns per row.
+    slope: f32,
 }
 
-fn crossing(a: Vec2, b: Vec2, y: f32) -> Option<f32> {
-    if (a.y <= y) == (b.y <= y) {
-        return None;
+impl Edge {
+    fn new(a: Vec2, b: Vec2) -> Edge {
+        let (top, end) = if a.y < b.y { (a, b) } else { (b, a) };
+        Edge { top, bottom: end.y, slope: (end.x - top.x) / (end.y - top.y) }
     }
-    // The same order from either side, or rounding would leave cracks.
-    let (a, b) = if a.y < b.y { (a, b) } else { (b, a) };
-    Some(a.x + (y - a.y) * (b.x - a.x) / (b.y - a.y))
+}
+
+/// Index of the first pixel whose centre is at or beyond `edge`.
+fn first_centre(edge: f32) -> i32 {
+    let edge = edge - 0.5;
+    let towards_zero = edge as i32;
+    towards_zero + i32::from(edge > towards_zero as f32)
 }
 
 #[cfg(test)]

