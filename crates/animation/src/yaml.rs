@@ -127,10 +127,10 @@ fn find_second(text: &str, needle: &str) -> Option<(usize, usize)> {
 
 /// The line with its number, and a caret below the column.
 fn snippet(text: &str, (line, column): (usize, usize)) -> String {
-    let Some(content) = text.lines().nth(line - 1) else { return String::new() };
+    let Some(content) = text.lines().nth(line.saturating_sub(1)) else { return String::new() };
     let number = line.to_string();
     let shown: String = content.chars().take(160).map(|c| if c == '\t' { ' ' } else { c }).collect();
-    let rest: String = shown.chars().skip(column - 1).collect();
+    let rest: String = shown.chars().skip(column.saturating_sub(1)).collect();
     let word = rest.find([':', ',', '#', ']', '}']).map_or(rest.as_str(), |end| &rest[..end]).trim_end();
     let carets = "^".repeat(word.chars().count().max(1));
     let margin = " ".repeat(number.len());
@@ -271,6 +271,16 @@ mod tests {
         assert_eq!(error("inner: []\ncount: 1\ncount: 2\n").place, Some((3, 1)));
         assert!(error("").message.contains("missing field `inner`"));
         assert!(error(&" ".repeat(MAX_FILE_BYTES + 1)).message.contains("bytes long"));
+    }
+
+    proptest::proptest! {
+        /// Whatever a file holds, it is read or explained; never a panic.
+        #[test]
+        fn any_text_is_survived(text in "(inner|count|share|[-:#{}\\[\\]&*!|>'\"%@` \\n\\tä0-9.]){0,40}") {
+            if let Err(error) = parse::<Outer>("f.yaml", &text) {
+                proptest::prop_assert!(error.to_string().starts_with("f.yaml"));
+            }
+        }
     }
 
     #[test]

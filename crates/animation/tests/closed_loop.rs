@@ -1,5 +1,11 @@
 //! Does the rendered face do what was asked? The tracker that reads portraits reads the rendered frames.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on says so; the figures are printed"
+)]
+
 use std::path::Path;
 
 use moue_animation::{
