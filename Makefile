@@ -7,11 +7,11 @@ CARGO ?= cargo
 TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 MOUE := $(TARGET_DIR)/release/moue
 
-.PHONY: help demo build test check bench memory setup clean
+.PHONY: help demo build test check bench closed-loop memory setup clean
 
 help: ## List the targets
 	@echo 'make TARGET, where TARGET is one of:'
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 15
 
 demo: build ## Animate the example portrait: out/demo.mp4 and the contact sheet out/demo.png
 	@mkdir -p out
@@ -36,6 +36,10 @@ check: ## What CI checks before the tests: formatting and lints, warnings are er
 bench: ## Frames per second of the renderer, the encoder and both together
 	@scripts/setup.sh test
 	scripts/bench.sh
+
+closed-loop: ## How well rendered expressions are read back by the tracker, shape by shape
+	@scripts/setup.sh test
+	$(CARGO) test --release --locked -p moue-animation --test closed_loop -- --nocapture --test-threads 1
 
 memory: ## Peak memory for a track of 10 seconds and one of 10 minutes
 	@scripts/setup.sh test
