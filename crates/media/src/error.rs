@@ -132,7 +132,7 @@ pub enum MediaError {
         detail: String,
     },
     /// Any other failure to read or write.
-    #[error("{path}: {action} failed: {source}")]
+    #[error("{path}: {action} failed: {source}\nhint: check that the folder takes files, or write to another one")]
     Io {
         /// The file.
         path: PathBuf,

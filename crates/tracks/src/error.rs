@@ -114,11 +114,14 @@ impl TrackError {
 
     pub(crate) fn io(file: &str, error: io::Error) -> Self {
         let hint = match error.kind() {
-            io::ErrorKind::NotFound => "check the path",
+            io::ErrorKind::NotFound => "check the spelling; relative paths start at the current folder",
             io::ErrorKind::PermissionDenied => "check the file's permissions",
             _ => "check that the file can be read to its end",
         };
-        let found = format!("an error of the system ({error})");
+        let found = match error.kind() {
+            io::ErrorKind::NotFound => "no such file".to_owned(),
+            _ => format!("an error of the system ({error})"),
+        };
         let mut refusal = Self::whole_file(file, found, "a file that can be read", hint);
         refusal.0.source = Some(error);
         refusal

@@ -50,8 +50,8 @@ fn files_that_cannot_be_read() {
     assert_eq!(
         message(&folder.path().join("none.csv")),
         format!(
-            "{name}/none.csv: found an error of the system (No such file or directory (os error 2)), expected a file \
-             that can be read\nhint: check the path"
+            "{name}/none.csv: found no such file, expected a file that can be read\nhint: check the spelling; \
+             relative paths start at the current folder"
         )
     );
     // A sparse file: it takes no room, and is refused before it is read.
