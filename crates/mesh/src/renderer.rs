@@ -30,6 +30,9 @@ pub struct MeshRenderer {
     still: RgbImage,
     eyes: [Eye; 2],
     mouth: Mouth,
+    /// Triangles with the opening they lie in, from the top of the portrait to its bottom: neighbours in the picture
+    /// are neighbours in memory.
+    triangles: Vec<([u16; 3], Option<Gap>)>,
     poses: Mutex<Vec<Pose>>,
 }
 
@@ -79,7 +82,11 @@ impl MeshRenderer {
         });
         let eyes = [RIGHT, LEFT].map(|side| Eye::new(side, &stage, &model, landmarks));
         let mouth = Mouth::new(&stage, &model);
-        Ok(MeshRenderer { model, stage, still, eyes, mouth, poses: Mutex::default() })
+        let openings = Surface::get().openings.iter().copied().chain(std::iter::repeat(None));
+        let mut triangles: Vec<_> = model.triangles.iter().copied().zip(openings).collect();
+        let height = |triangle: [u16; 3]| triangle.map(|v| model.rest_px[v as usize].y).iter().sum::<f32>();
+        triangles.sort_by(|(a, _), (b, _)| height(*a).total_cmp(&height(*b)));
+        Ok(MeshRenderer { model, stage, still, eyes, mouth, triangles, poses: Mutex::default() })
     }
 
     /// Renders one expression into `frame`, whatever it held.
@@ -132,8 +139,7 @@ impl MeshRenderer {
     fn draw_skin(&self, pose: &Pose, changes: &Changes, frame: &mut RgbImage) {
         let limit = (STILL / self.stage.scale).powi(2);
         let texture = &self.stage.texture;
-        let openings = Surface::get().openings.iter().copied().chain(std::iter::repeat(None));
-        for (triangle, opening) in self.model.triangles.iter().zip(openings) {
+        for (triangle, opening) in self.triangles.iter().copied() {
             if triangle.iter().all(|&v| pose.displacement[v as usize].length_squared() < limit) {
                 continue;
             }
