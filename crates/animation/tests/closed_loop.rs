@@ -95,6 +95,45 @@ fn the_tracker_sees_what_was_asked_for() {
     assert!(faults.is_empty(), "{faults:#?}");
 }
 
+/// Everything else that the tracker reacts to.
+const VISIBLE: [&[Shape]; 14] = [
+    &[Shape::EyeLookUpLeft, Shape::EyeLookUpRight],
+    &[Shape::EyeLookDownLeft, Shape::EyeLookDownRight],
+    &[Shape::EyeLookInLeft],
+    &[Shape::EyeLookInRight],
+    &[Shape::EyeLookOutLeft],
+    &[Shape::EyeLookOutRight],
+    &[Shape::EyeSquintLeft, Shape::EyeSquintRight],
+    &[Shape::EyeWideLeft, Shape::EyeWideRight],
+    &[Shape::MouthDimpleLeft, Shape::MouthDimpleRight],
+    &[Shape::MouthLowerDownLeft, Shape::MouthLowerDownRight],
+    &[Shape::MouthPressLeft, Shape::MouthPressRight],
+    &[Shape::MouthShrugLower],
+    &[Shape::MouthStretchLeft, Shape::MouthStretchRight],
+    &[Shape::MouthUpperUpLeft, Shape::MouthUpperUpRight],
+];
+
+#[test]
+fn more_is_never_read_as_less() {
+    /// What the tracker's reading wavers by on its own.
+    const WAVER: f64 = 0.05;
+    let closed = Loop::new(Framing::Head);
+    let mut faults = Vec::new();
+    for shapes in REQUIRED.iter().map(|(shapes, _)| *shapes).chain(VISIBLE) {
+        let readings = sweep(shapes).into_iter().map(|expression| closed.measure([expression]));
+        let readings: Vec<Fidelity> = readings.collect();
+        for &shape in shapes {
+            let read: Vec<f64> = readings.iter().map(|fidelity| channel(fidelity, shape).measured[0]).collect();
+            let rise = read[read.len() - 1] - read[0];
+            println!("{:<18} {read:.2?}", shape.name());
+            if rise < WAVER || read.windows(2).any(|pair| pair[1] < pair[0] - WAVER) {
+                faults.push(format!("{}: {read:.2?}", shape.name()));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
 #[test]
 fn one_side_moves_without_the_other() {
     let closed = Loop::new(Framing::Head);
