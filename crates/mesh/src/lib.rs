@@ -1,6 +1,6 @@
 //! The mesh renderer: coefficients and a portrait in, a frame out, on the CPU.
 //!
-//! The portrait itself is warped: its landmarks carry the canonical face mesh, the [`Rig`] says how each ARKit shape
+//! The portrait itself is warped: its landmarks carry the canonical face mesh, the rig (`rig/arkit.yaml`) says how each ARKit shape
 //! displaces it, and triangles are drawn forward from the photograph to where their corners go. Behind the skin lie
 //! the eyeballs and the mouth, which the lids and the lips uncover. Outside the face the motion fades to nothing.
 //!
@@ -24,5 +24,4 @@ mod texture;
 
 pub use error::{MeshError, RigError};
 pub use renderer::MeshRenderer;
-pub use rig::Rig;
 pub use texture::View;

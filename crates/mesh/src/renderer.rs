@@ -52,26 +52,11 @@ impl MeshRenderer {
         view: View,
         size: (u32, u32),
     ) -> Result<MeshRenderer, MeshError> {
-        Self::with_rig(Rig::builtin()?, picture, landmarks, rest, view, size)
-    }
-
-    /// As [`MeshRenderer::new`], with another rig.
-    ///
-    /// # Errors
-    /// As [`MeshRenderer::new`].
-    pub fn with_rig(
-        rig: &'static Rig,
-        picture: &RgbImage,
-        landmarks: &[[f32; 3]; LANDMARK_COUNT],
-        rest: &[f32; Shape::COUNT],
-        view: View,
-        size: (u32, u32),
-    ) -> Result<MeshRenderer, MeshError> {
         let finite = view.origin.iter().all(|v| v.is_finite()) && view.scale.is_finite();
         if size.0 == 0 || size.1 == 0 || picture.width() == 0 || picture.height() == 0 || !finite || view.scale <= 0.0 {
             return Err(MeshError::Size { width: size.0, height: size.1, scale: view.scale });
         }
-        let model = Model::new(rig, landmarks, rest)?;
+        let model = Model::new(Rig::builtin()?, landmarks, rest)?;
         let (texels, scale) = for_output(picture, view.scale);
         let extent = |pick: fn(Vec2, Vec2) -> Vec2| model.rest_px.iter().copied().reduce(pick).unwrap_or_default();
         let (from, to) = (extent(Vec2::min) * scale, extent(Vec2::max) * scale);

@@ -40,7 +40,7 @@ impl Motion {
 
 /// The motions of the 52 shapes on the canonical face.
 #[derive(Clone, Debug)]
-pub struct Rig {
+pub(crate) struct Rig {
     motions: Vec<Motion>,
 }
 
@@ -187,7 +187,7 @@ impl Rig {
         Ok(Rig { motions })
     }
 
-    pub(crate) fn motion(&self, shape: Shape) -> &Motion {
+    pub fn motion(&self, shape: Shape) -> &Motion {
         &self.motions[shape.index()]
     }
 }
