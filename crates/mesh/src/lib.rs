@@ -10,6 +10,7 @@ mod error;
 mod eye;
 mod field;
 mod fit;
+mod lips;
 mod mouth;
 mod opening;
 mod pose;

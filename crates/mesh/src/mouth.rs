@@ -69,10 +69,10 @@ impl Mouth {
                 let reach = (at(402) - at(178)).length() / px_per_cm * 0.5;
                 (lip(14), ((lip(14) - aside) / (reach * reach).max(0.05)).clamp(0.0, 0.12))
             }
-            None => (depth(model.fit.project(model.neutral_lip_contact())) + 0.22, 0.03),
+            None => (depth(model.fit.project(model.lips.contact)) + 0.22, 0.03),
         };
         let enamel = teeth.unwrap_or([238.0, 230.0, 214.0, 0.0].map(|level: f32| (level * light * 1.12).min(238.0)));
-        let size = (model.neutral_mouth_width() / 4.3).clamp(0.75, 1.4);
+        let size = (model.lips.width / 4.3).clamp(0.75, 1.4);
         let dimmer = [enamel[0] * 0.9, enamel[1] * 0.84, enamel[2] * 0.76, 0.0];
         let trim = lip_trim(stage, model);
         let lip = lip_colour(stage, model, &trim);

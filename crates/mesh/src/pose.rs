@@ -10,6 +10,7 @@ use moue_topology as topology;
 use crate::error::MeshError;
 use crate::field::Spreader;
 use crate::fit::Fit;
+use crate::lips::Lips;
 use crate::rig::{LEFT, RIGHT, Rig};
 use crate::skirt::Skirt;
 use crate::surface::Surface;
@@ -18,17 +19,11 @@ use crate::surface::Surface;
 const COEFFICIENT_RANGE: (f32, f32) = (-0.5, 1.5);
 /// How far the lids' motion reaches into the skin around them, cm.
 const LID_REACH: f32 = 1.9;
-/// How far the skin follows when lips close and when they press against each other, cm.
-const CLOSING_REACH: f32 = 4.5;
-const CONTACT_REACH: f32 = 1.6;
 /// The point the head turns about, in the canonical frame, cm: where the skull sits on the spine.
 const NECK_PIVOT: Vec3 = Vec3::new(0.0, -1.5, -6.0);
 /// The head follows the track up to about this angle (radians) and never passes it: farther round, a photograph has
 /// nothing to show.
 const HEAD_LIMIT: f32 = 0.26;
-/// Points along the inner lips, corners left out.
-const STATIONS: usize = 9;
-
 /// One portrait, ready to be posed.
 pub(crate) struct Model<'a> {
     rig: &'a Rig,
@@ -41,7 +36,7 @@ pub(crate) struct Model<'a> {
     rest_shapes: [f32; Shape::COUNT],
     rest_delta: Vec<Vec3>,
     eyes: [Lids; 2],
-    lips: Lips,
+    pub lips: Lips,
 }
 
 struct Lids {
@@ -49,20 +44,6 @@ struct Lids {
     fields: [Vec<(u16, Vec3)>; 2],
     width_cm: f32,
     centre: Vec3,
-}
-
-struct Lips {
-    /// Fields that move one station of the upper and of the lower lip.
-    closing: [Vec<Vec<(u16, f32)>>; 2],
-    pressing: [Vec<Vec<(u16, f32)>>; 2],
-    /// What is left of the opening at each station when the portrait's expression is taken back, cm; the share of the
-    /// photograph that the rig does not explain.
-    residual: [f32; STATIONS],
-    /// Overlap of the landmarks that the portrait itself has, at most 0.
-    allowed: [f32; STATIONS],
-    centre: Vec3,
-    contact: Vec3,
-    width: f32,
 }
 
 /// A piece of the picture that moves as one: the eyes and the teeth with the skull.
@@ -238,16 +219,6 @@ impl<'a> Model<'a> {
         (above + below).clamp(0.0, 1.0)
     }
 
-    /// Where the lips meet when the expression is neutral, in the canonical frame, cm.
-    pub fn neutral_lip_contact(&self) -> Vec3 {
-        self.lips.contact
-    }
-
-    /// Width of the neutral mouth between the inner corners, cm.
-    pub fn neutral_mouth_width(&self) -> f32 {
-        self.lips.width
-    }
-
     /// How much of the portrait's own mouth expression is asked for: 1 for the portrait's, 0 for a neutral mouth.
     fn likeness(&self, shapes: &[f32; Shape::COUNT]) -> f32 {
         // Keeps the natural lips of a portrait that is all but neutral.
@@ -325,56 +296,5 @@ impl Lids {
         };
         let fields = [field(upper, -1.0), field(lower, 1.0)];
         Lids { fields, width_cm: at(upper[0]).distance(at(upper[8])), centre: (at(upper[0]) + at(upper[8])) * 0.5 }
-    }
-}
-
-impl Lips {
-    fn new(vertices: &[Vec3], rest_delta: &[Vec3], spreader: &mut Spreader) -> Lips {
-        let (upper, lower) = (&topology::INNER_LIP_UPPER, &topology::INNER_LIP_LOWER);
-        let corners = [upper[0], upper[10]];
-        let neutral = |v: u16| vertices[v as usize] - rest_delta[v as usize];
-        let gap = |at: &dyn Fn(u16) -> Vec3, station: usize| at(upper[station + 1]).y - at(lower[station + 1]).y;
-        Lips {
-            closing: [
-                spreader.cardinals(&upper[1..10], &[corners[0], corners[1], 2, 97, 326], CLOSING_REACH),
-                spreader.cardinals(&lower[1..10], &[corners[0], corners[1], 152], CLOSING_REACH),
-            ],
-            pressing: [upper, lower].map(|lip| spreader.cardinals(&lip[1..10], &corners, CONTACT_REACH)),
-            residual: std::array::from_fn(|station| gap(&neutral, station)),
-            allowed: std::array::from_fn(|station| gap(&|v| vertices[v as usize], station).min(0.0)),
-            centre: (vertices[corners[0] as usize] + vertices[corners[1] as usize]) * 0.5,
-            contact: neutral(upper[5]).lerp(neutral(lower[5]), 0.5),
-            width: neutral(corners[0]).distance(neutral(corners[1])),
-        }
-    }
-
-    /// Takes back the residual opening as far as the mouth has left the portrait's expression, then keeps the lips
-    /// from passing through each other.
-    fn settle(&self, likeness: f32, vertices: &[Vec3], delta: &mut [Vec3]) {
-        const UPPER_SHARE: f32 = 0.3;
-        for station in 0..STATIONS {
-            let closing = -self.residual[station] * (1.0 - likeness);
-            part(&self.closing, station, closing * UPPER_SHARE, closing * (1.0 - UPPER_SHARE), delta);
-        }
-        let mut overlap = [0.0; STATIONS];
-        for (station, overlap) in overlap.iter_mut().enumerate() {
-            let [u, l] = [topology::INNER_LIP_UPPER, topology::INNER_LIP_LOWER].map(|lip| lip[station + 1] as usize);
-            let gap = (vertices[u] + delta[u]).y - (vertices[l] + delta[l]).y;
-            *overlap = (self.allowed[station] - gap).max(0.0);
-        }
-        for (station, overlap) in overlap.into_iter().enumerate() {
-            part(&self.pressing, station, overlap * 0.5, overlap * 0.5, delta);
-        }
-    }
-}
-
-/// Moves one station of the upper lip up and of the lower lip down.
-fn part(fields: &[Vec<Vec<(u16, f32)>>; 2], station: usize, upper: f32, lower: f32, delta: &mut [Vec3]) {
-    for (field, amount) in [(&fields[0][station], upper), (&fields[1][station], -lower)] {
-        if amount != 0.0 {
-            for &(vertex, weight) in field {
-                delta[vertex as usize].y += weight * amount;
-            }
-        }
     }
 }
