@@ -255,6 +255,7 @@ mod tests {
     use moue_timeline::FrameRate;
 
     use super::*;
+    use crate::pending::tests::names;
     use crate::{EncoderSettings, Output, pending};
 
     const FORMAT: (u32, u32) = (6, 4);
@@ -274,13 +275,6 @@ mod tests {
             sink.write(&frame(*shade))?;
         }
         sink.finish()
-    }
-
-    fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<_> =
-            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
     }
 
     #[test]

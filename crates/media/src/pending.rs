@@ -159,12 +159,13 @@ pub(crate) fn fill_the_disk_at(path: &Path) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::io::Write;
 
     use super::*;
 
-    fn names(folder: &Path) -> Vec<String> {
+    /// What lies in a folder, by name.
+    pub(crate) fn names(folder: &Path) -> Vec<String> {
         let mut names: Vec<_> =
             fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();

@@ -57,6 +57,9 @@ pub(crate) fn read<R: BufRead>(mut table: Table<R>) -> Result<LoadedTrack, Track
     Ok(LoadedTrack { track, kind: TrackKind::MoueCsv, notes })
 }
 
+/// Seconds between two rows: more is a slip of the pen, and would be rendered for years.
+const LONGEST_GAP: f64 = 24.0 * 3600.0;
+
 fn time<R: BufRead>(table: &mut Table<R>, column: usize, previous: Option<f64>) -> Result<f64, TrackError> {
     if table.cell(column)?.contains(':') {
         let found = quoted(table.cell(column)?);
@@ -76,6 +79,15 @@ fn time<R: BufRead>(table: &mut Table<R>, column: usize, previous: Option<f64>) 
         Some(previous) if time < previous => {
             let expected = format!("a time after the row above ({previous})");
             Err(table.at(column, found, expected, "time runs backwards: sort the rows by time"))
+        }
+        Some(previous) if time - previous > LONGEST_GAP => {
+            let expected = format!("a time at most a day after the row above ({previous})");
+            Err(table.at(
+                column,
+                found,
+                expected,
+                "times are in seconds: look for a slip, or divide milliseconds by 1000",
+            ))
         }
         _ => Ok(time),
     }

@@ -176,6 +176,13 @@ fn times() {
         )
     );
     assert_eq!(
+        second("1e12"),
+        format!(
+            "{place} '1e12', expected a time at most a day after the row above (2)\nhint: times are in seconds: look \
+             for a slip, or divide milliseconds by 1000"
+        )
+    );
+    assert_eq!(
         second("2.0"),
         format!(
             "{place} '2.0' a second time, expected a time after the row above\nhint: two rows have one time: delete one of them"
