@@ -1,0 +1,1 @@
+//! Arc2Face with its expression and reference adapters, on candle.

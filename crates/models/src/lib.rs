@@ -1,0 +1,1 @@
+//! The model files of the diffusion renderer: which they are, where they lie, how they are fetched.
