@@ -1,0 +1,387 @@
+//! The files, one by one.
+
+use std::fmt;
+
+const ARC2FACE: &str = "FoivosPar/Arc2Face";
+const STABLE_DIFFUSION: &str = "stable-diffusion-v1-5/stable-diffusion-v1-5";
+const LCM_LORA: &str = "latent-consistency/lcm-lora-sdv1-5";
+
+/// A file of the diffusion renderer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum ModelFile {
+    /// The shape of the UNet.
+    UnetConfig,
+    /// The weights of the UNet.
+    Unet,
+    /// The shape of the text encoder.
+    EncoderConfig,
+    /// The weights of the text encoder.
+    Encoder,
+    /// The expression adapter.
+    ExpressionAdapter,
+    /// The reference adapter.
+    ReferenceAdapter,
+    /// The face recogniser.
+    Recogniser,
+    /// The shape of the VAE.
+    VaeConfig,
+    /// The weights of the VAE.
+    Vae,
+    /// The words of the tokenizer.
+    TokenizerVocabulary,
+    /// The merges of the tokenizer.
+    TokenizerMerges,
+    /// The noise schedule.
+    SchedulerConfig,
+    /// The LoRA for sampling in few steps.
+    LcmLora,
+}
+
+/// What a file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Purpose {
+    /// Knowing whose face it is.
+    Identity,
+    /// Turning the prompt, with the face in it, into what the UNet attends to.
+    Text,
+    /// Painting: the UNet and its noise schedule.
+    Denoising,
+    /// Moving the face.
+    Expression,
+    /// Keeping hair, clothes and background of the portrait.
+    Reference,
+    /// From latents to pixels and back.
+    Decoding,
+    /// Sampling in two to four steps.
+    FewSteps,
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Identity => "identity",
+            Self::Text => "text",
+            Self::Denoising => "denoising",
+            Self::Expression => "expression",
+            Self::Reference => "reference",
+            Self::Decoding => "decoding",
+            Self::FewSteps => "few steps",
+        })
+    }
+}
+
+/// Under which licence a repository of the hub offers its files, by the licence field of its model card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Licence {
+    /// `mit`
+    Mit,
+    /// `creativeml-openrail-m`: free to use, also commercially, with a list of forbidden uses.
+    OpenRailM,
+    /// `openrail++`: the successor of OpenRAIL-M that Stability AI wrote for SDXL; forbidden uses too.
+    OpenRailPlusPlus,
+}
+
+impl fmt::Display for Licence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Mit => "MIT",
+            Self::OpenRailM => "CreativeML OpenRAIL-M",
+            Self::OpenRailPlusPlus => "OpenRAIL++",
+        })
+    }
+}
+
+/// What is known of a file.
+struct Entry {
+    path: &'static str,
+    alternative: Option<&'static str>,
+    repository: &'static str,
+    hub_path: &'static str,
+    summary: &'static str,
+    purpose: Purpose,
+    size: Option<u64>,
+    sha256: Option<&'static str>,
+}
+
+impl ModelFile {
+    /// Every file, in the order in which people want to read them.
+    pub const ALL: [Self; 13] = [
+        Self::UnetConfig,
+        Self::Unet,
+        Self::EncoderConfig,
+        Self::Encoder,
+        Self::ExpressionAdapter,
+        Self::ReferenceAdapter,
+        Self::Recogniser,
+        Self::VaeConfig,
+        Self::Vae,
+        Self::TokenizerVocabulary,
+        Self::TokenizerMerges,
+        Self::SchedulerConfig,
+        Self::LcmLora,
+    ];
+
+    /// The files without which nothing is rendered.
+    pub fn required() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|file| file.is_required())
+    }
+
+    /// Where it lies in the models folder, with `/` between the parts; the layout of Arc2Face's `models/`, and of
+    /// diffusers for the rest.
+    pub fn path(self) -> &'static str {
+        self.entry().path
+    }
+
+    /// The paths under which it is accepted, best first.
+    ///
+    /// The only alternative is safetensors in the place of a torch pickle (`encoder/model.safetensors`,
+    /// `exp_adapter/exp_adapter.safetensors`), and it comes first: it can be mapped, and holds nothing but tensors.
+    /// Variants of lower precision (`.fp16.safetensors`) are not accepted: the renderer chooses the precision itself.
+    pub fn accepted_paths(self) -> impl Iterator<Item = &'static str> {
+        let entry = self.entry();
+        entry.alternative.into_iter().chain([entry.path])
+    }
+
+    /// The repository on the hub that it comes from, as `owner/name`.
+    pub fn repository(self) -> &'static str {
+        self.entry().repository
+    }
+
+    /// Its path in that repository. Not always [`path`](Self::path).
+    pub fn hub_path(self) -> &'static str {
+        self.entry().hub_path
+    }
+
+    /// What it is, in one sentence without a full stop.
+    pub fn summary(self) -> &'static str {
+        self.entry().summary
+    }
+
+    /// What it is for.
+    pub fn purpose(self) -> Purpose {
+        self.entry().purpose
+    }
+
+    /// The licence of its repository.
+    pub fn licence(self) -> Licence {
+        match self.repository() {
+            ARC2FACE => Licence::Mit,
+            LCM_LORA => Licence::OpenRailPlusPlus,
+            _ => Licence::OpenRailM,
+        }
+    }
+
+    /// Whether nothing is rendered without it.
+    pub fn is_required(self) -> bool {
+        self != Self::LcmLora
+    }
+
+    /// How many bytes it has, where that is known without asking the hub.
+    pub fn size(self) -> Option<u64> {
+        self.entry().size
+    }
+
+    /// The SHA-256 of its content in lower-case hexadecimal digits, where that is known without asking the hub.
+    pub fn sha256(self) -> Option<&'static str> {
+        self.entry().sha256
+    }
+
+    fn entry(self) -> &'static Entry {
+        match self {
+            Self::UnetConfig => {
+                const { &Entry::new(ARC2FACE, "arc2face/config.json", Purpose::Denoising, "shape of the UNet") }
+            }
+            Self::Unet => {
+                const {
+                    &Entry::new(
+                        ARC2FACE,
+                        "arc2face/diffusion_pytorch_model.safetensors",
+                        Purpose::Denoising,
+                        "UNet of Stable Diffusion 1.5, trained by Arc2Face to paint the face that it is told",
+                    )
+                }
+            }
+            Self::EncoderConfig => {
+                const { &Entry::new(ARC2FACE, "encoder/config.json", Purpose::Text, "shape of the text encoder") }
+            }
+            Self::Encoder => {
+                const {
+                    &Entry::new(
+                        ARC2FACE,
+                        "encoder/pytorch_model.bin",
+                        Purpose::Text,
+                        "CLIP text encoder, trained by Arc2Face to read a face in the place of a word",
+                    )
+                    .or("encoder/model.safetensors")
+                }
+            }
+            Self::ExpressionAdapter => {
+                const {
+                    &Entry::new(
+                        ARC2FACE,
+                        "exp_adapter/exp_adapter.bin",
+                        Purpose::Expression,
+                        "adapter that gives the face an expression from FLAME's coefficients",
+                    )
+                    .or("exp_adapter/exp_adapter.safetensors")
+                }
+            }
+            Self::ReferenceAdapter => {
+                const {
+                    &Entry::new(
+                        ARC2FACE,
+                        "ref_adapter/pytorch_lora_weights.safetensors",
+                        Purpose::Reference,
+                        "LoRA on the UNet that keeps the looks of a reference picture",
+                    )
+                    .known(51_137_360, "69ab49aa393868fa0139f4e80222077fcb33b917b22a3ee3631e847b182c3ecd")
+                }
+            }
+            Self::Recogniser => {
+                const {
+                    &Entry::new(
+                        ARC2FACE,
+                        "antelopev2/arcface.onnx",
+                        Purpose::Identity,
+                        "ArcFace net that turns a face into the 512 numbers of its identity",
+                    )
+                    // On the hub it lies beside the folders.
+                    .on_hub("arcface.onnx")
+                }
+            }
+            Self::VaeConfig => {
+                const { &Entry::new(STABLE_DIFFUSION, "vae/config.json", Purpose::Decoding, "shape of the VAE") }
+            }
+            Self::Vae => {
+                const {
+                    &Entry::new(
+                        STABLE_DIFFUSION,
+                        "vae/diffusion_pytorch_model.safetensors",
+                        Purpose::Decoding,
+                        "VAE of Stable Diffusion 1.5, between pixels and latents",
+                    )
+                    .known(334_643_276, "a2b5134f4dbc140d9c11f11cba3233099e00af40f262f136c691fb7d38d2194c")
+                }
+            }
+            Self::TokenizerVocabulary => {
+                const {
+                    &Entry::new(
+                        STABLE_DIFFUSION,
+                        "tokenizer/vocab.json",
+                        Purpose::Text,
+                        "words of CLIP's tokenizer and their numbers",
+                    )
+                }
+            }
+            Self::TokenizerMerges => {
+                const {
+                    &Entry::new(
+                        STABLE_DIFFUSION,
+                        "tokenizer/merges.txt",
+                        Purpose::Text,
+                        "how CLIP's tokenizer joins letters to words",
+                    )
+                }
+            }
+            Self::SchedulerConfig => {
+                const {
+                    &Entry::new(
+                        STABLE_DIFFUSION,
+                        "scheduler/scheduler_config.json",
+                        Purpose::Denoising,
+                        "noise schedule that the UNet was trained with",
+                    )
+                }
+            }
+            Self::LcmLora => {
+                const {
+                    &Entry::new(
+                        LCM_LORA,
+                        "lcm_lora/pytorch_lora_weights.safetensors",
+                        Purpose::FewSteps,
+                        "LoRA on the UNet that needs two to four steps in the place of twenty-five",
+                    )
+                    .on_hub("pytorch_lora_weights.safetensors")
+                    .known(134_621_556, "8f90d840e075ff588a58e22c6586e2ae9a6f7922996ee6649a7f01072333afe4")
+                }
+            }
+        }
+    }
+}
+
+impl Entry {
+    const fn new(repository: &'static str, path: &'static str, purpose: Purpose, summary: &'static str) -> Self {
+        Self { path, alternative: None, repository, hub_path: path, summary, purpose, size: None, sha256: None }
+    }
+
+    const fn or(mut self, alternative: &'static str) -> Self {
+        self.alternative = Some(alternative);
+        self
+    }
+
+    const fn on_hub(mut self, path: &'static str) -> Self {
+        self.hub_path = path;
+        self
+    }
+
+    const fn known(mut self, size: u64, sha256: &'static str) -> Self {
+        self.size = Some(size);
+        self.sha256 = Some(sha256);
+        self
+    }
+}
+
+impl fmt::Display for ModelFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.path())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_file_has_a_place_of_its_own() {
+        let paths: Vec<_> = ModelFile::ALL.into_iter().flat_map(ModelFile::accepted_paths).collect();
+        assert_eq!(paths.len(), 15);
+        assert_eq!(paths.iter().collect::<HashSet<_>>().len(), 15);
+        let sources = ModelFile::ALL.map(|file| (file.repository(), file.hub_path()));
+        assert_eq!(HashSet::from(sources).len(), ModelFile::ALL.len());
+        // They are joined to a folder, and to an address.
+        for path in paths.into_iter().chain(sources.map(|(_, path)| path)) {
+            assert!(
+                path.split('/').all(|part| !part.is_empty() && part != ".." && !part.contains(['\\', ' '])),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_known_is_well_formed() {
+        for file in ModelFile::ALL {
+            assert_ne!(file.size(), Some(0), "{file}");
+            let digits = file.sha256().unwrap_or("0123456789abcdef".repeat(4).leak());
+            assert!(digits.len() == 64 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')), "{file}");
+            assert!(!file.summary().ends_with('.'), "{file}");
+        }
+    }
+
+    #[test]
+    fn only_the_few_step_lora_is_optional() {
+        assert_eq!(ModelFile::required().count(), ModelFile::ALL.len() - 1);
+        assert!(ModelFile::required().all(|file| file.purpose() != Purpose::FewSteps));
+    }
+
+    #[test]
+    fn safetensors_come_before_a_pickle() {
+        let accepted: Vec<_> = ModelFile::Encoder.accepted_paths().collect();
+        assert_eq!(accepted, ["encoder/model.safetensors", "encoder/pytorch_model.bin"]);
+        assert_eq!(ModelFile::Unet.accepted_paths().count(), 1);
+    }
+}
