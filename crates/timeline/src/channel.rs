@@ -1,5 +1,7 @@
 //! What one column of a track drives.
 
+use std::ops::Range;
+
 use crate::Shape;
 
 /// An axis of the head's rotation; see [`crate::HeadPose`] for the signs.
@@ -48,6 +50,12 @@ const FLAME_NAMES: [&str; 55] = [
 impl FlameChannel {
     /// How many coefficients there are.
     pub const COUNT: usize = FLAME_NAMES.len();
+    /// Indices of the expression components.
+    pub const EXPRESSION: Range<usize> = 0..50;
+    /// Indices of the eyelids, left and right.
+    pub const EYELIDS: Range<usize> = 50..52;
+    /// Indices of the jaw's rotation vector, x, y and z.
+    pub const JAW: Range<usize> = 52..55;
 
     /// The coefficient at `index` in `0..COUNT`: expression, eyelids, jaw.
     pub fn from_index(index: usize) -> Option<Self> {

@@ -4,6 +4,7 @@
 
 mod channel;
 mod expression;
+mod flame;
 mod gains;
 mod interpolation;
 mod rate;
@@ -14,6 +15,7 @@ mod track;
 
 pub use channel::{Channel, FlameChannel, HeadAxis, nearest_name};
 pub use expression::{Expression, HeadPose};
+pub use flame::FlameExpression;
 pub use gains::{Gains, GainsError};
 pub use interpolation::Interpolation;
 pub use rate::{FrameRate, FrameRateError};
