@@ -180,11 +180,15 @@ impl ModelFile {
     }
 
     /// How many bytes it has, where that is known without asking the hub.
+    ///
+    /// Read from the hub's own pages (LFS pointers in commits, listings of its cache); of the others these only say
+    /// rounded sizes.
     pub fn size(self) -> Option<u64> {
         self.entry().size
     }
 
     /// The SHA-256 of its content in lower-case hexadecimal digits, where that is known without asking the hub.
+    /// From the LFS pointers on the pages of the hub; a file that differs is refused.
     pub fn sha256(self) -> Option<&'static str> {
         self.entry().sha256
     }
@@ -202,10 +206,11 @@ impl ModelFile {
                         Purpose::Denoising,
                         "UNet of Stable Diffusion 1.5, trained by Arc2Face to paint the face that it is told",
                     )
+                    .hashed("d2377c16b7135650ca375817a4812a999194fba1f081e39117bd54e50dacc784")
                 }
             }
             Self::EncoderConfig => {
-                const { &Entry::new(ARC2FACE, "encoder/config.json", Purpose::Text, "shape of the text encoder") }
+                const { &Entry::new(ARC2FACE, "encoder/config.json", Purpose::Text, "shape of the text encoder").sized(560) }
             }
             Self::Encoder => {
                 const {
@@ -226,6 +231,8 @@ impl ModelFile {
                         Purpose::Expression,
                         "adapter that gives the face an expression from FLAME's coefficients",
                     )
+                    .sized(78_085_419)
+                    .hashed("a4ad105a8960889109e156af4fa6b0e19ede1cf27633f830fb95c1f141f20011")
                     .or("exp_adapter/exp_adapter.safetensors")
                 }
             }
@@ -237,7 +244,8 @@ impl ModelFile {
                         Purpose::Reference,
                         "LoRA on the UNet that keeps the looks of a reference picture",
                     )
-                    .known(51_137_360, "69ab49aa393868fa0139f4e80222077fcb33b917b22a3ee3631e847b182c3ecd")
+                    .sized(51_137_360)
+                    .hashed("69ab49aa393868fa0139f4e80222077fcb33b917b22a3ee3631e847b182c3ecd")
                 }
             }
             Self::Recogniser => {
@@ -250,10 +258,11 @@ impl ModelFile {
                     )
                     // On the hub it lies beside the folders.
                     .on_hub("arcface.onnx")
+                    .hashed("ec639a0429b4819130d1405a2d3b38beaa4cc4a6c5bd9cf48b94fdf65461de83")
                 }
             }
             Self::VaeConfig => {
-                const { &Entry::new(STABLE_DIFFUSION, "vae/config.json", Purpose::Decoding, "shape of the VAE") }
+                const { &Entry::new(STABLE_DIFFUSION, "vae/config.json", Purpose::Decoding, "shape of the VAE").sized(547) }
             }
             Self::Vae => {
                 const {
@@ -263,7 +272,8 @@ impl ModelFile {
                         Purpose::Decoding,
                         "VAE of Stable Diffusion 1.5, between pixels and latents",
                     )
-                    .known(334_643_276, "a2b5134f4dbc140d9c11f11cba3233099e00af40f262f136c691fb7d38d2194c")
+                    .sized(334_643_276)
+                    .hashed("a2b5134f4dbc140d9c11f11cba3233099e00af40f262f136c691fb7d38d2194c")
                 }
             }
             Self::TokenizerVocabulary => {
@@ -274,6 +284,7 @@ impl ModelFile {
                         Purpose::Text,
                         "words of CLIP's tokenizer and their numbers",
                     )
+                    .sized(1_059_962)
                 }
             }
             Self::TokenizerMerges => {
@@ -284,6 +295,7 @@ impl ModelFile {
                         Purpose::Text,
                         "how CLIP's tokenizer joins letters to words",
                     )
+                    .sized(524_619)
                 }
             }
             Self::SchedulerConfig => {
@@ -294,6 +306,7 @@ impl ModelFile {
                         Purpose::Denoising,
                         "noise schedule that the UNet was trained with",
                     )
+                    .sized(308)
                 }
             }
             Self::LcmLora => {
@@ -305,7 +318,8 @@ impl ModelFile {
                         "LoRA on the UNet that needs two to four steps in the place of twenty-five",
                     )
                     .on_hub("pytorch_lora_weights.safetensors")
-                    .known(134_621_556, "8f90d840e075ff588a58e22c6586e2ae9a6f7922996ee6649a7f01072333afe4")
+                    .sized(134_621_556)
+                    .hashed("8f90d840e075ff588a58e22c6586e2ae9a6f7922996ee6649a7f01072333afe4")
                 }
             }
         }
@@ -327,8 +341,12 @@ impl Entry {
         self
     }
 
-    const fn known(mut self, size: u64, sha256: &'static str) -> Self {
-        self.size = Some(size);
+    const fn sized(mut self, bytes: u64) -> Self {
+        self.size = Some(bytes);
+        self
+    }
+
+    const fn hashed(mut self, sha256: &'static str) -> Self {
         self.sha256 = Some(sha256);
         self
     }

@@ -55,6 +55,11 @@ pub enum ModelsError {
         /// What the system said.
         source: io::Error,
     },
+
+    /// The hub, or the way there.
+    #[cfg(feature = "hub")]
+    #[error(transparent)]
+    Hub(#[from] crate::hub::HubError),
 }
 
 /// A file that is needed and not there.

@@ -2,7 +2,7 @@
 //!
 //! - [`ModelFile`] is the catalogue: every file by name, with its repository, licence and use.
 //! - [`ModelFolder`] is the folder they lie in, and says what it lacks.
-//! - `pull` (feature `hub`) brings them from the hub.
+//! - `hub::pull` (feature `hub`) brings them from the hub.
 //!
 //! Nothing here reads a tensor. Without the feature `hub` there is no network code.
 //!
@@ -17,6 +17,8 @@
 mod catalogue;
 mod error;
 mod folder;
+#[cfg(feature = "hub")]
+pub mod hub;
 
 pub use catalogue::{Licence, ModelFile, Purpose};
 pub use error::{Missing, ModelsError};
