@@ -3,7 +3,7 @@
 
     python3 examples/tracks/make_tracks.py
 
-Coefficients carry ARKit's names and lie between 0 and 1. Left and right are the face's own. Head angles are in degrees:
+Coefficients carry ARKit's names and lie between 0 and 1, except in flame_sweep.csv, which has FLAME's. Left and right are the face's own. Head angles are in degrees:
 positive yaw turns the face to its own left, positive pitch looks up, positive roll tilts to its own left shoulder.
 Movements follow the minimum-jerk profile (Flash and Hogan, 1985), with the upper face a little ahead of the mouth and
 one side a little ahead of the other. Expressions follow FACS: delight 6+12+25, surprise 1+2+5+26, anger 4+7+9+24,
@@ -112,9 +112,9 @@ def number(value, digits):
     return "0" if text in ("-0", "") else text
 
 
-def write_table(name, rows, digits=3):
+def write_table(name, rows, digits=3, channels=CHANNELS):
     """`rows` are (seconds, values by channel); channels that stay at rest get no column."""
-    used = [c for c in CHANNELS if any(number(values.get(c, 0.0), digits) != "0" for _, values in rows)]
+    used = [c for c in channels if any(number(values.get(c, 0.0), digits) != "0" for _, values in rows)]
     lines = [",".join(["time"] + used)]
     for t, values in rows:
         lines.append(",".join([number(t, 6)] + [number(values.get(c, 0.0), digits) for c in used]))
@@ -281,8 +281,32 @@ def micro():
     write_table("micro.csv", sampled(play, 8.0, 30))
 
 
+def flame_sweep():
+    """FLAME coefficients one after another: the jaw opens, the eyes close, three components go up and down."""
+    targets = [
+        # (channel, start, duration, target)
+        ("jaw_x", 0.3, 0.4, 0.3), ("jaw_x", 0.9, 0.4, 0.0),
+        ("eyelid_left", 1.5, 0.15, 1.0), ("eyelid_left", 1.8, 0.25, 0.0),
+        ("eyelid_right", 1.52, 0.15, 1.0), ("eyelid_right", 1.82, 0.25, 0.0),
+    ]
+    for index in range(3):
+        start = 2.2 + 0.9 * index
+        targets += [(f"exp_{index:02}", start, 0.2, 2.0), (f"exp_{index:02}", start + 0.25, 0.3, -2.0)]
+        targets += [(f"exp_{index:02}", start + 0.6, 0.2, 0.0)]
+    rows = []
+    for i in range(151):
+        values = {}
+        for channel, start, duration, target in targets:
+            value = values.get(channel, 0.0)
+            values[channel] = value + (target - value) * minimum_jerk((i / 30 - start) / duration)
+        rows.append((i / 30, values))
+    channels = ["exp_00", "exp_01", "exp_02", "eyelid_left", "eyelid_right", "jaw_x"]
+    write_table("flame_sweep.csv", rows, channels=channels)
+
+
 if __name__ == "__main__":
     sweep()
     emotions()
     speech()
     micro()
+    flame_sweep()
