@@ -28,6 +28,22 @@ pub enum Place {
     },
     /// A frame of a list, from 0.
     Frame(usize),
+    /// An array of an archive.
+    Array {
+        /// What the archive calls it.
+        name: String,
+    },
+    /// An element of an array.
+    Element {
+        /// What the archive calls the array; none where the file is the array.
+        array: Option<String>,
+        /// From 0.
+        row: usize,
+        /// From 0.
+        column: usize,
+        /// What the column drives.
+        name: &'static str,
+    },
 }
 
 impl fmt::Display for Place {
@@ -39,6 +55,13 @@ impl fmt::Display for Place {
             Self::Cell { line, column, name } => write!(f, ", line {line}, column {column} ({name})"),
             Self::Text { line, column } => write!(f, ", line {line}, column {column}"),
             Self::Frame(frame) => write!(f, ", frame {frame}"),
+            Self::Array { name } => write!(f, ", array {}", quoted(name)),
+            Self::Element { array, row, column, name } => {
+                if let Some(array) = array {
+                    write!(f, ", array {}", quoted(array))?;
+                }
+                write!(f, ", row {row}, column {column} ({name})")
+            }
         }
     }
 }

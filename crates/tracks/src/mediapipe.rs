@@ -2,8 +2,8 @@
 //!
 //! Both spellings are read: `faceBlendshapes[0].categories[]` with `categoryName` (JavaScript, Java) and
 //! `face_blendshapes[0][]` with `category_name` (Python). Of several faces the first is used. Where a frame has
-//! `timestampMs` or `timestamp_ms`, all must; where none has, frames are 1/30 s apart. A frame without a face is
-//! bridged. The head's rotation comes from `facialTransformationMatrixes` where every face has one.
+//! `timestampMs` or `timestamp_ms`, all must; where none has, frames are as far apart as the caller
+//! says, or 1/30 s. A frame without a face is bridged. The head's rotation comes from `facialTransformationMatrixes` where every face has one.
 
 mod json;
 mod pose;
@@ -13,13 +13,13 @@ use std::io::BufRead;
 use moue_timeline::{Channel, FrameRate, HeadAxis, Shape, Track, nearest_name};
 
 use crate::header::listed;
-use crate::{LoadedTrack, Place, TrackError, TrackKind, notes};
+use crate::{LoadedTrack, Place, ReadOptions, TrackError, TrackKind, notes};
 use json::{Document, Frame};
 
 /// What MediaPipe calls the score of a face at rest.
 const NEUTRAL: &str = "_neutral";
 
-pub(crate) fn read(file: &str, input: impl BufRead) -> Result<LoadedTrack, TrackError> {
+pub(crate) fn read(file: &str, input: impl BufRead, options: ReadOptions) -> Result<LoadedTrack, TrackError> {
     let document: Document = serde_json::from_reader(input).map_err(|error| syntax(file, &error))?;
     if document.audio2face {
         let hint = "Audio2Face files come later; write the weights as a CSV with time and ARKit names";
@@ -30,12 +30,12 @@ pub(crate) fn read(file: &str, input: impl BufRead) -> Result<LoadedTrack, Track
         let hint = "each frame holds faceBlendshapes[0].categories[] with categoryName and score";
         return Err(TrackError::whole_file(file, "an object without frames or faceBlendshapes", expected, hint));
     };
-    build(file, &frames)
+    build(file, &frames, options)
 }
 
-fn build(file: &str, frames: &[Frame]) -> Result<LoadedTrack, TrackError> {
+fn build(file: &str, frames: &[Frame], options: ReadOptions) -> Result<LoadedTrack, TrackError> {
     let mut notes = Vec::new();
-    let all_times = times(file, frames, &mut notes)?;
+    let all_times = times(file, frames, options, &mut notes)?;
     let faces = || frames.iter().enumerate().filter(|(_, frame)| frame.scores.is_some());
     let Some((first, _)) = faces().next() else {
         let (found, hint) = match frames.len() {
@@ -92,11 +92,14 @@ fn build(file: &str, frames: &[Frame]) -> Result<LoadedTrack, TrackError> {
 }
 
 /// Seconds of every frame.
-fn times(file: &str, frames: &[Frame], notes: &mut Vec<String>) -> Result<Vec<f64>, TrackError> {
+fn times(file: &str, frames: &[Frame], options: ReadOptions, notes: &mut Vec<String>) -> Result<Vec<f64>, TrackError> {
     let stamped = frames.iter().filter(|frame| frame.timestamp_ms.is_some()).count();
     if stamped == 0 {
-        notes.push("frames have no timestamps: taken as 30 per second".to_owned());
-        return Ok((0..frames.len() as u64).map(|index| FrameRate::FPS_30.seconds_at(index)).collect());
+        let rate = options.rate.unwrap_or_else(|| {
+            notes.push("frames have no timestamps: taken as 30 per second".to_owned());
+            FrameRate::FPS_30
+        });
+        return Ok((0..frames.len() as u64).map(|index| rate.seconds_at(index)).collect());
     }
     let mut times: Vec<f64> = Vec::with_capacity(frames.len());
     for (index, frame) in frames.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! Sentences about what a track is like.
 
-use moue_timeline::{Channel, Track};
+use moue_timeline::{Channel, FlameChannel, Track};
 
 /// Steps longer than this many usual ones are a gap.
 const GAP_STEPS: f64 = 1.5;
@@ -43,21 +43,28 @@ pub(crate) fn timing(times: &[f64], notes: &mut Vec<String>) {
     }
 }
 
-/// Tells of ARKit coefficients far outside 0 to 1; the values are kept.
+/// Tells of ARKit coefficients far outside 0 to 1 and of jaws that turn further than a right angle; the values are kept.
 pub(crate) fn implausible_values(track: &Track, notes: &mut Vec<String>) {
-    let mut largest = (0.0_f32, 0);
-    for row in 0..track.times().len() {
-        for (column, value) in track.row(row).iter().enumerate() {
-            let is_shape = matches!(track.channels()[column], Channel::Shape(_));
-            if is_shape && value.abs() > largest.0 {
-                largest = (value.abs(), column);
-            }
-        }
+    if let Some((name, value)) = largest(track, |channel| matches!(channel, Channel::Shape(_)))
+        && value > 2.0
+    {
+        let percent = if value > 10.0 && value <= 200.0 { "; these look like percent: divide by 100" } else { "" };
+        notes.push(format!("values lie far outside 0 to 1: {name} reaches {value}{percent}"));
     }
-    if largest.0 > 2.0 {
-        let percent =
-            if largest.0 > 10.0 && largest.0 <= 200.0 { "; these look like percent: divide by 100" } else { "" };
-        let name = track.channels()[largest.1].name();
-        notes.push(format!("values lie far outside 0 to 1: {name} reaches {}{percent}", largest.0));
+    let is_jaw = |channel| matches!(channel, Channel::Flame(flame) if FlameChannel::JAW.contains(&flame.index()));
+    if let Some((name, value)) = largest(track, is_jaw)
+        && value > std::f32::consts::FRAC_PI_2
+    {
+        notes.push(format!("the jaw's angles are in radians: {name} reaches {value}, which looks like degrees"));
     }
+}
+
+/// The largest magnitude in the channels that `of` chooses, and where it is.
+fn largest(track: &Track, of: impl Fn(Channel) -> bool) -> Option<(&'static str, f32)> {
+    let columns = track.channels().iter().enumerate().filter(|(_, channel)| of(**channel));
+    let magnitudes = columns.map(|(column, channel)| {
+        let values = (0..track.times().len()).map(|row| track.row(row)[column].abs());
+        (channel.name(), values.fold(0.0, f32::max))
+    });
+    magnitudes.max_by(|a, b| a.1.total_cmp(&b.1))
 }

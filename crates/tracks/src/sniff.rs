@@ -9,6 +9,8 @@ pub(crate) const WINDOW: usize = 64 << 10;
 pub(crate) enum Format {
     Json,
     Table,
+    Npy,
+    Npz,
 }
 
 pub(crate) struct Content {
@@ -18,7 +20,7 @@ pub(crate) struct Content {
 }
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
-const TRACKS: &str = "a Live Link Face CSV, a moue CSV or a MediaPipe JSON";
+pub(crate) const TRACKS: &str = "a Live Link Face CSV, a moue CSV, a MediaPipe JSON, or FLAME arrays (.npy, .npz)";
 
 /// `start` is the beginning of the file: [`WINDOW`] bytes, or all of it where it is shorter.
 pub(crate) fn sniff(file: &str, start: &[u8]) -> Result<Content, TrackError> {
@@ -35,12 +37,19 @@ pub(crate) fn sniff(file: &str, start: &[u8]) -> Result<Content, TrackError> {
     if is_picture(start) {
         return refuse("a picture", "the portrait comes first, the track second: moue animate PORTRAIT MOTION");
     }
-    if start.starts_with(b"PK\x03\x04") {
-        return refuse("a ZIP archive", "unpack it and give the CSV or JSON inside; .npz and .xlsx are not read");
+    if start.starts_with(crate::numpy::MAGIC) {
+        return Ok(Content { format: Format::Npy, skip: 0 });
+    }
+    // With members and without.
+    if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06") {
+        return Ok(Content { format: Format::Npz, skip: 0 });
     }
     let text = start.strip_prefix(BOM).unwrap_or(start);
     if text.contains(&0) || !is_utf8_start(text) {
-        return refuse("binary data", "tracks are UTF-8 text; save the table as 'CSV UTF-8'");
+        return refuse(
+            "binary data",
+            "tables are UTF-8 text: save them as 'CSV UTF-8'; save arrays with np.save or np.savez",
+        );
     }
     let first = text.iter().copied().find(|byte| !byte.is_ascii_whitespace());
     let format = match first {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use moue_timeline::{Expression, FrameRate, Interpolation, Shape, Track};
+use moue_timeline::{Channel, Expression, FlameExpression, FrameRate, Interpolation, Shape, Track};
 use moue_tracks::{LoadedTrack, TrackKind, read};
 
 fn example(name: &str) -> LoadedTrack {
@@ -28,7 +28,9 @@ fn every_value_is_one_a_face_can_have() {
 
 #[test]
 fn tables_of_ours_are_read_without_a_note() {
-    for (name, seconds) in [("emotions.csv", 10.4), ("speech.csv", 4.2), ("micro.csv", 8.0), ("sweep.csv", 56.0)] {
+    for (name, seconds) in
+        [("emotions.csv", 10.4), ("speech.csv", 4.2), ("micro.csv", 8.0), ("sweep.csv", 56.0), ("flame_sweep.csv", 5.0)]
+    {
         let loaded = example(name);
         assert_eq!(loaded.kind, TrackKind::MoueCsv);
         assert_eq!(loaded.notes, Vec::<String>::new(), "{name}");
@@ -84,5 +86,34 @@ fn the_sweep_takes_every_shape_to_one_alone_and_with_its_other_side() {
         let sided = shape.mirrored() != shape
             && !["jaw", "mouth"].contains(&shape.name().trim_end_matches("Left").trim_end_matches("Right"));
         assert_eq!(peaks.len(), if sided { 2 } else { 1 }, "{}", shape.name());
+    }
+}
+
+#[test]
+fn the_flame_sweep_moves_one_part_after_another_within_what_a_tracker_gives() {
+    let track = example("flame_sweep.csv").track;
+    assert!(track.has_flame() && !track.has_shapes());
+    let rate = FrameRate::FPS_30;
+    let frames: Vec<FlameExpression> = (0..track.frame_count(rate))
+        .map(|index| track.sample_flame(rate.seconds_at(index), Interpolation::MonotoneCubic))
+        .collect();
+    assert_eq!((frames[0], frames[150]), (FlameExpression::NEUTRAL, FlameExpression::NEUTRAL));
+    assert!(frames.iter().all(|frame| frame.constrained() == *frame));
+    for (name, low, high) in [
+        ("jaw_x", 0.0, 0.3),
+        ("eyelid_left", 0.0, 1.0),
+        ("eyelid_right", 0.0, 1.0),
+        ("exp_00", -2.0, 2.0),
+        ("exp_01", -2.0, 2.0),
+        ("exp_02", -2.0, 2.0),
+    ] {
+        let Some(Channel::Flame(channel)) = Channel::from_name(name) else { panic!("{name}") };
+        let values = || frames.iter().map(|frame| frame.get(channel));
+        let (least, most) = (values().fold(0.0, f32::min), values().fold(0.0, f32::max));
+        assert!((least - low).abs() < 0.05 && (most - high).abs() < 0.05, "{name}: {least} {most}");
+        // Nothing else moves meanwhile; the other eyelid does.
+        let peak = frames.iter().max_by(|a, b| a.get(channel).total_cmp(&b.get(channel))).unwrap();
+        let moving = peak.as_array().iter().filter(|value| value.abs() > 0.01).count();
+        assert_eq!(moving, if name.starts_with("eyelid") { 2 } else { 1 }, "{name}");
     }
 }

@@ -5,6 +5,8 @@ mod live_link_face;
 mod mediapipe;
 mod messages;
 mod moue_csv;
+mod numpy;
+mod numpy_messages;
 mod properties;
 
 use moue_timeline::{Expression, Interpolation, Shape};

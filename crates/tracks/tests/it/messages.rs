@@ -6,7 +6,7 @@ use moue_tracks::{MAX_FILE_BYTES, read};
 
 use crate::{llf, llf_header, llf_row, refusal};
 
-const TRACKS: &str = "a Live Link Face CSV, a moue CSV or a MediaPipe JSON";
+pub const TRACKS: &str = "a Live Link Face CSV, a moue CSV, a MediaPipe JSON, or FLAME arrays (.npy, .npz)";
 
 #[track_caller]
 fn says(text: impl AsRef<[u8]>, message: &str) {
@@ -31,9 +31,7 @@ fn files_that_hold_no_track() {
     let picture = "the portrait comes first, the track second: moue animate PORTRAIT MOTION";
     says_found(b"\x89PNG\r\n\x1a\n", "a picture", picture);
     says_found(b"\xff\xd8\xff\xe0", "a picture", picture);
-    let archive = "unpack it and give the CSV or JSON inside; .npz and .xlsx are not read";
-    says_found(b"PK\x03\x04\x14", "a ZIP archive", archive);
-    let binary = "tracks are UTF-8 text; save the table as 'CSV UTF-8'";
+    let binary = "tables are UTF-8 text: save them as 'CSV UTF-8'; save arrays with np.save or np.savez";
     says_found(b"time,jawOpen\n0,\x00\n", "binary data", binary);
     says_found(b"time,m\xe4\xdf\n0,1\n", "binary data", binary);
 }
@@ -45,7 +43,7 @@ fn files_that_cannot_be_read() {
     let name = folder.path().display();
     assert_eq!(
         message(folder.path()),
-        format!("{name}: found a folder, expected a track\nhint: give the CSV or JSON file inside it")
+        format!("{name}: found a folder, expected a track\nhint: give the file inside it")
     );
     assert_eq!(
         message(&folder.path().join("none.csv")),

@@ -4,6 +4,7 @@ use moue_timeline::{Channel, Track};
 use moue_tracks::{read_bytes, write_csv};
 use proptest::prelude::*;
 
+use crate::numpy::{floats, fps, npy, npz};
 use crate::{llf, llf_row};
 
 fn tracks() -> impl Strategy<Value = Track> {
@@ -38,6 +39,9 @@ fn samples() -> Vec<Vec<u8>> {
         b"time,jawOpen,head_yaw\n0,0.5,10\n0.5,1,\"-10\"\n2,0,0\n".to_vec(),
         b"\xef\xbb\xbftime;jawOpen;exp_00\r\n0;0,5;1\r\n1;0;2\r\n".to_vec(),
         json.as_bytes().to_vec(),
+        floats(3, 53, |row, _| row as f32),
+        npy(">f2", true, "(2, 50)", &[0x3c; 200]),
+        npz(&[("exp", floats(2, 50, |_, _| 0.5)), ("jaw", floats(2, 3, |_, _| 0.1)), ("fps", fps(25.0))]),
     ]
 }
 
@@ -84,6 +88,34 @@ proptest! {
     }
 
     #[test]
+    fn arrays_of_any_layout_hold_the_same(
+        rows in 1usize..6,
+        columns in prop::sample::select(vec![50usize, 53, 55]),
+        fortran in any::<bool>(),
+        big_endian in any::<bool>(),
+        doubles in any::<bool>(),
+        seed in -1e6..1e6f32,
+    ) {
+        let value = |row: usize, column: usize| seed * ((row * columns + column) as f32).sin();
+        let plain = read_bytes("take", &floats(rows, columns, value)).unwrap().track;
+        let index = |at: usize| if fortran { (at % rows, at / rows) } else { (at / columns, at % columns) };
+        let mut data = Vec::new();
+        for at in 0..rows * columns {
+            let value = value(index(at).0, index(at).1);
+            let mut bytes =
+                if doubles { f64::from(value).to_le_bytes().to_vec() } else { value.to_le_bytes().to_vec() };
+            if big_endian {
+                bytes.reverse();
+            }
+            data.extend(bytes);
+        }
+        let descr = format!("{}{}", if big_endian { ">" } else { "<" }, if doubles { "f8" } else { "f4" });
+        let array = npy(&descr, fortran, &format!("({rows}, {columns})"), &data);
+        prop_assert_eq!(&read_bytes("take", &array).unwrap().track, &plain);
+        prop_assert_eq!(&read_bytes("take", &npz(&[("motion", array)])).unwrap().track, &plain);
+    }
+
+    #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         check(&bytes)?;
     }
@@ -104,8 +136,7 @@ proptest! {
     }
 
     #[test]
-    fn a_file_cut_anywhere_never_panics(which in 0usize..4, index in any::<prop::sample::Index>()) {
-        let bytes = &samples()[which];
+    fn a_file_cut_anywhere_never_panics(bytes in prop::sample::select(samples()), index in any::<prop::sample::Index>()) {
         check(&bytes[..index.index(bytes.len())])?;
     }
 }
