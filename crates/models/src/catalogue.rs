@@ -210,7 +210,15 @@ impl ModelFile {
                 }
             }
             Self::EncoderConfig => {
-                const { &Entry::new(ARC2FACE, "encoder/config.json", Purpose::Text, "shape of the text encoder").sized(560) }
+                const {
+                    &Entry::new(
+                        ARC2FACE,
+                        "encoder/config.json",
+                        Purpose::Text,
+                        "shape of the text encoder, as transformers describes a CLIP text model",
+                    )
+                    .sized(560)
+                }
             }
             Self::Encoder => {
                 const {
@@ -262,7 +270,15 @@ impl ModelFile {
                 }
             }
             Self::VaeConfig => {
-                const { &Entry::new(STABLE_DIFFUSION, "vae/config.json", Purpose::Decoding, "shape of the VAE").sized(547) }
+                const {
+                    &Entry::new(
+                        STABLE_DIFFUSION,
+                        "vae/config.json",
+                        Purpose::Decoding,
+                        "shape of the VAE, as diffusers describes an AutoencoderKL",
+                    )
+                    .sized(547)
+                }
             }
             Self::Vae => {
                 const {

@@ -35,7 +35,14 @@ pub enum ModelsError {
     NoFolder,
 
     /// Files that are needed are not there.
-    #[error("{}: {} model {} missing{}\nhint: run: {}", folder.display(), missing.len(), files(missing.len()), listed(missing), pull_command(folder, *origin))]
+    #[error(
+        "{}: {} model {} missing{}\nhint: {}",
+        folder.display(),
+        missing.len(),
+        files(missing.len()),
+        listed(missing),
+        missing_hint(folder, *origin, missing)
+    )]
     Missing {
         /// Where they were looked for.
         folder: PathBuf,
@@ -89,11 +96,15 @@ fn listed(missing: &[Missing]) -> String {
     missing.iter().map(|missing| format!("\n  {missing}")).collect()
 }
 
-fn pull_command(folder: &Path, origin: FolderOrigin) -> String {
-    match origin {
-        FolderOrigin::Argument => format!("moue models pull --models {}", quoted(folder)),
-        FolderOrigin::Environment | FolderOrigin::UserData => "moue models pull".to_owned(),
+fn missing_hint(folder: &Path, origin: FolderOrigin, missing: &[Missing]) -> String {
+    let mut hint = "run: moue models pull".to_owned();
+    if origin == FolderOrigin::Argument {
+        hint += &format!(" --models {}", quoted(folder));
     }
+    if missing.iter().any(|missing| missing.pointer.is_some()) {
+        hint += " (or, where the pointers came from a clone: git lfs pull)";
+    }
+    hint
 }
 
 /// A path as a shell takes it.
@@ -142,7 +153,19 @@ mod tests {
         assert_eq!(lines[0], "m: 2 model files are missing");
         assert!(lines[1].starts_with("  arc2face/diffusion_pytorch_model.safetensors (UNet"), "{text}");
         assert!(lines[1].ends_with("found a pointer of Git LFS, a text in the place of the file"), "{text}");
-        assert_eq!(lines[2], "  vae/config.json (shape of the VAE)");
-        assert_eq!(lines[3], "hint: run: moue models pull --models m");
+        assert_eq!(lines[2], "  vae/config.json (shape of the VAE, as diffusers describes an AutoencoderKL)");
+        assert_eq!(
+            lines[3],
+            "hint: run: moue models pull --models m (or, where the pointers came from a clone: git lfs pull)"
+        );
+    }
+
+    #[test]
+    fn a_folder_that_was_not_given_need_not_be_given_to_pull() {
+        let missing = vec![Missing { file: ModelFile::VaeConfig, pointer: None }];
+        let error = ModelsError::Missing { folder: "m".into(), origin: FolderOrigin::UserData, missing };
+        let text = error.to_string();
+        assert!(text.starts_with("m: 1 model file is missing\n"), "{text}");
+        assert!(text.ends_with("\nhint: run: moue models pull"), "{text}");
     }
 }

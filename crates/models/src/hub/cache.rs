@@ -14,7 +14,7 @@ use std::{
 
 use hf_hub::{Cache, CacheRepo, Repo};
 
-use super::{HubError, remote::is_sha256};
+use super::{HubError, offer::is_sha256};
 use crate::ModelsError;
 
 /// What the cache has of one repository.

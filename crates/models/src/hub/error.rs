@@ -17,7 +17,8 @@ pub enum HubError {
 
     /// The address of the hub is none.
     #[error(
-        "HF_ENDPOINT: found '{endpoint}', expected an address that begins with http:// or https://\nhint: leave HF_ENDPOINT unset for the public hub"
+        "HF_ENDPOINT: found '{endpoint}', expected an address that begins with http:// or https://\n\
+         hint: leave HF_ENDPOINT unset for the public hub"
     )]
     Endpoint {
         /// What was set.
@@ -25,7 +26,13 @@ pub enum HubError {
     },
 
     /// The network must not be used, and the cache lacks files.
-    #[error("{}: {} not in the cache, and HF_HUB_OFFLINE forbids the network{}\nhint: unset HF_HUB_OFFLINE, or copy the models folder of another machine", cache.display(), counted(files), listed(files))]
+    #[error(
+        "{}: {} not in the cache, and HF_HUB_OFFLINE forbids the network{}\n\
+         hint: unset HF_HUB_OFFLINE, or copy the models folder of another machine",
+        cache.display(),
+        counted(files),
+        listed(files)
+    )]
     Offline {
         /// The cache.
         cache: PathBuf,
@@ -35,7 +42,8 @@ pub enum HubError {
 
     /// There is no way to the hub.
     #[error(
-        "{file}: cannot reach {url}: {reason}\nhint: check the network; HTTPS_PROXY names a proxy, HF_ENDPOINT a mirror of the hub"
+        "{file}: cannot reach {url}: {reason}\n\
+         hint: check the network; HTTPS_PROXY names a proxy, HF_ENDPOINT a mirror of the hub"
     )]
     Unreachable {
         /// What was wanted.
@@ -47,7 +55,11 @@ pub enum HubError {
     },
 
     /// The hub wants to know who asks.
-    #[error("{file}: the hub answered {status} for {url}, expected the file\nhint: {}", unauthorized_hint(*file, *has_token))]
+    #[error(
+        "{file}: the hub answered {status} for {url}, expected the file\n\
+         hint: {}",
+        unauthorized_hint(*file, *has_token)
+    )]
     Unauthorized {
         /// What was wanted.
         file: ModelFile,
@@ -60,7 +72,12 @@ pub enum HubError {
     },
 
     /// The hub knows who asks, and refuses.
-    #[error("{file}: the hub answered {status} for {url}, expected the file\nhint: open the page of {} in a browser and accept its licence, then set HF_TOKEN to a token of that account that may read it", file.repository())]
+    #[error(
+        "{file}: the hub answered {status} for {url}, expected the file\n\
+         hint: open the page of {} in a browser and accept its licence, \
+         then set HF_TOKEN to a token of that account that may read it",
+        file.repository()
+    )]
     Forbidden {
         /// What was wanted.
         file: ModelFile,
@@ -72,7 +89,8 @@ pub enum HubError {
 
     /// The hub has no such file.
     #[error(
-        "{file}: the hub answered {status} for {url}, expected the file\nhint: it may have moved; a mirror that HF_ENDPOINT names may lack it"
+        "{file}: the hub answered {status} for {url}, expected the file\n\
+         hint: it may have moved; a mirror that HF_ENDPOINT names may lack it"
     )]
     NotFound {
         /// What was wanted.
@@ -85,7 +103,8 @@ pub enum HubError {
 
     /// The hub answered something else.
     #[error(
-        "{file}: found {found} from {url}, expected {expected}\nhint: try again later; if HF_ENDPOINT names a mirror, try without it"
+        "{file}: found {found} from {url}, expected {expected}\n\
+         hint: try again later; if HF_ENDPOINT names a mirror, try without it"
     )]
     Answer {
         /// What was wanted.
@@ -100,7 +119,8 @@ pub enum HubError {
 
     /// No try got any further.
     #[error(
-        "{file}: gave up after {tries} tries at {bytes} of {size} bytes: {reason}\nhint: pull again: it goes on where it stopped"
+        "{file}: gave up after {tries} tries at {bytes} of {size} bytes: {reason}\n\
+         hint: pull again: it goes on where it stopped"
     )]
     GaveUp {
         /// What was wanted.
@@ -116,7 +136,12 @@ pub enum HubError {
     },
 
     /// The content is not what it should be.
-    #[error("{file}: found SHA-256 {found} in {}, expected {expected}\nhint: {}", path.display(), hash_hint(path, *removed))]
+    #[error(
+        "{file}: found SHA-256 {found} in {}, expected {expected}\n\
+         hint: {}",
+        path.display(),
+        hash_hint(path, *removed)
+    )]
     Hash {
         /// Which file.
         file: ModelFile,
@@ -131,7 +156,12 @@ pub enum HubError {
     },
 
     /// The hub offers another file than the catalogue knows.
-    #[error("{file}: the hub offers SHA-256 {found}, expected {expected}\nhint: it was changed after this version of moue was made: get a newer moue, or put the file there yourself: {}", path.display())]
+    #[error(
+        "{file}: the hub offers SHA-256 {found}, expected {expected}\n\
+         hint: it was changed after this version of moue was made: \
+         get a newer moue, or put the file there yourself: {}",
+        path.display()
+    )]
     Changed {
         /// Which file.
         file: ModelFile,
@@ -144,7 +174,10 @@ pub enum HubError {
     },
 
     /// Somebody stopped it.
-    #[error("{file}: stopped\nhint: pull again: it goes on where it stopped")]
+    #[error(
+        "{file}: stopped\n\
+         hint: pull again: it goes on where it stopped"
+    )]
     Cancelled {
         /// What was being fetched.
         file: ModelFile,

@@ -8,22 +8,21 @@
 mod cache;
 mod digest;
 mod error;
+mod offer;
+mod one;
 mod remote;
 mod settings;
 mod transfer;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 pub use error::HubError;
-pub use remote::Offer;
+pub use offer::Offer;
 pub use settings::HubSettings;
 
-use crate::{ModelFile, ModelFolder, ModelsError, Presence};
-use cache::{Cached, RepositoryCache};
+use crate::{ModelFile, ModelFolder, ModelsError};
 use digest::sha256;
+use one::Pull;
 use remote::Remote;
 
 /// What happens during [`pull`], for somebody who watches.
@@ -124,7 +123,7 @@ pub fn pull(
     cancel: &dyn Fn() -> bool,
 ) -> Result<PullReport, ModelsError> {
     let mut report = PullReport { offline: settings.offline, ..PullReport::default() };
-    let pull = Pull { folder, settings, remote: Remote::new(settings), progress, cancel };
+    let pull = Pull::new(folder, settings, progress, cancel);
     let mut not_cached = Vec::new();
     for &file in files {
         let pulled = match settings.offline {
@@ -188,132 +187,4 @@ pub fn verify(
         Some(expected) => Verdict::Different { expected, found },
         None => Verdict::Unknown { found },
     }))
-}
-
-/// The arguments of [`pull`], and the connection.
-struct Pull<'a> {
-    folder: &'a ModelFolder,
-    settings: &'a HubSettings,
-    remote: Remote<'a>,
-    progress: &'a dyn PullProgress,
-    cancel: &'a dyn Fn() -> bool,
-}
-
-impl Pull<'_> {
-    fn one(&self, file: ModelFile) -> Result<Pulled, ModelsError> {
-        self.check_cancel(file)?;
-        let present = match self.present(file) {
-            Here::Settled(pulled) => return Ok(pulled),
-            Here::Size(size) => Some(size),
-            Here::Nothing => None,
-        };
-        let offer = self.offer(file)?;
-        if let (Some(expected), Some(found)) = (file.sha256(), &offer.sha256)
-            && expected != found
-        {
-            let path = self.folder.dir().join(file.path());
-            return Err(HubError::Changed { file, path, expected, found: found.clone() }.into());
-        }
-        let target = self.folder.dir().join(file.path());
-        if present == Some(offer.size) {
-            return Ok(Pulled { file, path: target, source: PullSource::Folder, fetched: 0 });
-        }
-
-        let cache = RepositoryCache::new(&self.settings.cache, file.repository());
-        let lock = cache.lock(&offer.etag, || {
-            self.progress.event(file, PullEvent::Waiting);
-            self.check_cancel(file)
-        })?;
-        let blob = cache.blob(&offer.etag);
-        let (source, fetched) = match self.is_sound(file, &offer, &blob)? {
-            true => (PullSource::Cache, 0),
-            false => (PullSource::Hub, self.download(file, &offer, &cache)?),
-        };
-        cache.publish(&offer.etag, &offer.commit, file.hub_path())?;
-        self.place(file, &blob, &target)?;
-        drop(lock);
-        Ok(Pulled { file, path: target, source, fetched })
-    }
-
-    fn one_offline(&self, file: ModelFile) -> Result<Option<Pulled>, ModelsError> {
-        self.check_cancel(file)?;
-        let present = match self.present(file) {
-            Here::Settled(pulled) => return Ok(Some(pulled)),
-            Here::Size(size) => Some(size),
-            Here::Nothing => None,
-        };
-        let target = self.folder.dir().join(file.path());
-        let cached = RepositoryCache::new(&self.settings.cache, file.repository()).find(file.hub_path());
-        let Some(Cached { blob, size, sha256: expected }) = cached else {
-            // Nobody can say whether the one in the folder is right, so it is.
-            return Ok(present.filter(|_| file.size().is_none()).map(|_| Pulled {
-                file,
-                path: target,
-                source: PullSource::Folder,
-                fetched: 0,
-            }));
-        };
-        if present == Some(size) {
-            return Ok(Some(Pulled { file, path: target, source: PullSource::Folder, fetched: 0 }));
-        }
-        if let Some(expected) = file.sha256().map(str::to_owned).or(expected) {
-            let found = self.hash(file, &blob)?;
-            if found != expected {
-                return Err(HubError::Hash { file, path: blob, expected, found, removed: false }.into());
-            }
-        }
-        self.place(file, &blob, &target)?;
-        Ok(Some(Pulled { file, path: target, source: PullSource::Cache, fetched: 0 }))
-    }
-
-    /// What the folder has of a file.
-    fn present(&self, file: ModelFile) -> Here {
-        let Presence::Present { path, size } = self.folder.presence(file) else { return Here::Nothing };
-        let is_alternative = path != self.folder.dir().join(file.path());
-        match is_alternative || file.size() == Some(size) {
-            true => Here::Settled(Pulled { file, path, source: PullSource::Folder, fetched: 0 }),
-            false => Here::Size(size),
-        }
-    }
-
-    /// Whether the cache has the whole file.
-    fn is_sound(&self, file: ModelFile, offer: &Offer, blob: &Path) -> Result<bool, ModelsError> {
-        let Ok(metadata) = fs::metadata(blob) else { return Ok(false) };
-        if !metadata.is_file() || metadata.len() != offer.size {
-            return Ok(false);
-        }
-        match offer.expected_sha256(file) {
-            Some(expected) => Ok(self.hash(file, blob)? == expected),
-            None => Ok(true),
-        }
-    }
-
-    fn hash(&self, file: ModelFile, path: &Path) -> Result<String, ModelsError> {
-        self.progress.event(file, PullEvent::Verifying);
-        Ok(sha256(path, self.cancel)?.ok_or(HubError::Cancelled { file })?)
-    }
-
-    fn place(&self, file: ModelFile, blob: &Path, target: &Path) -> Result<(), ModelsError> {
-        match cache::place(blob, target, self.cancel)? {
-            true => Ok(()),
-            false => Err(HubError::Cancelled { file }.into()),
-        }
-    }
-
-    fn check_cancel(&self, file: ModelFile) -> Result<(), HubError> {
-        match (self.cancel)() {
-            true => Err(HubError::Cancelled { file }),
-            false => Ok(()),
-        }
-    }
-}
-
-/// What the folder has of a file.
-enum Here {
-    /// A file that is right for all that is known.
-    Settled(Pulled),
-    /// A file of this size, which the hub may know to be right.
-    Size(u64),
-    /// Nothing that counts.
-    Nothing,
 }

@@ -14,6 +14,9 @@ use sha2::{Digest, Sha256};
 
 pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
+/// How long a silent server is silent. Nobody waits for its end.
+pub const SILENCE: Duration = Duration::from_secs(20);
+
 /// What goes wrong with the next download of a content; each happens once.
 #[derive(Clone, Copy)]
 pub enum Fault {
@@ -206,7 +209,7 @@ fn download(
         Some(Fault::Cut(length) | Fault::WholeCut(length)) => stream.write_all(&rest[..length])?,
         Some(Fault::Silence(length)) => {
             stream.write_all(&rest[..length])?;
-            thread::sleep(Duration::from_secs(2));
+            thread::sleep(SILENCE);
         }
         Some(Fault::Status(_)) => {}
         Some(Fault::Page(length)) => stream.write_all(&vec![b'<'; length])?,
