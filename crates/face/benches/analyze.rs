@@ -1,4 +1,4 @@
-//! How long the tracker takes: `cargo bench -p moue-face`. Prints the fastest and the median run of each.
+//! How long tracking and cutting out take: `cargo bench -p moue-face`. Prints the fastest and the median run of each.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 
@@ -23,6 +23,11 @@ fn main() {
     // Its face measures a ninth of the long side: the whole picture does not show it, squares of half the size do.
     measure("analyze, 1920x1080, a small face", 30, || tracker.analyze(&full_hd).unwrap());
     measure("track, 512x512", 60, || tracker.track(&portrait, &face).unwrap());
+    measure("identity crop", 60, || face.identity_crop(&portrait).unwrap());
+    measure("align, the square inside", 10, || face.aligned(&portrait).unwrap());
+    let near = imageops::crop_imm(&portrait, 170, 60, 120, 130).to_image();
+    let face = tracker.analyze(&near).unwrap().remove(0);
+    measure("align, the square hanging out", 10, || face.aligned(&near).unwrap());
     measure("analyze, 512x252 without a face", 3, || tracker.analyze(&without_face).unwrap());
 }
 

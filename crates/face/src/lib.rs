@@ -12,6 +12,9 @@
 //! For the same picture the results are MediaPipe's own: landmarks within 0.0005 of the face's size, scores within
 //! 0.005. Beyond MediaPipe, faces too small or too large for one look are searched for, and doubtful ones must settle.
 //!
+//! [`align`] cuts faces out as the nets around a picture generator expect them, and a [`Recogniser`] (an ArcFace file
+//! that the user has) says whose face it is.
+//!
 //! ```
 //! # fn main() -> Result<(), moue_face::FaceError> {
 //! let tracker = moue_face::FaceTracker::new()?;
@@ -21,12 +24,14 @@
 //! # }
 //! ```
 
+pub mod align;
 mod blendshapes;
 mod detector;
 mod error;
 mod landmarks;
 mod nets;
 mod pose;
+mod recogniser;
 mod region;
 mod search;
 mod tracker;
@@ -34,13 +39,15 @@ mod tracker;
 pub use blendshapes::{BLENDSHAPE_COUNT, BLENDSHAPE_NAMES};
 pub use error::FaceError;
 pub use landmarks::LANDMARK_COUNT;
+pub use recogniser::{EMBEDDING_LEN, Identity, Recogniser};
 pub use tracker::{Face, FaceTracker};
 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_tracker_can_be_shared_between_threads() {
+    fn tracker_and_recogniser_can_be_shared_between_threads() {
         fn shared<T: Send + Sync>() {}
         shared::<super::FaceTracker>();
+        shared::<super::Recogniser>();
     }
 }

@@ -1,4 +1,5 @@
-//! The three embedded nets behind plain slices of numbers. The only module that knows the runtime.
+//! The three embedded nets behind plain slices of numbers. Only this module and [`recogniser`](crate::recogniser) know
+//! the runtime.
 
 use std::num::NonZero;
 use std::sync::Arc;

@@ -153,7 +153,8 @@ fn bounds_of(face: &Face) -> Bounds {
     Bounds { min: [x, y], max: [x + width, y + height] }
 }
 
-fn check_size(image: &RgbImage) -> Result<(), FaceError> {
+/// Refuses pictures that are empty or gigantic.
+pub(crate) fn check_size(image: &RgbImage) -> Result<(), FaceError> {
     let (width, height) = image.dimensions();
     if width == 0 || height == 0 || width > MAX_SIDE || height > MAX_SIDE {
         return Err(FaceError::PictureSize { width, height, max_side: MAX_SIDE });

@@ -1,6 +1,8 @@
 //! Pictures for the tests: the example portrait, and the warp that `goldens/make_goldens.py` also does.
 
 #![allow(clippy::unwrap_used)]
+// Each test and benchmark takes some of them.
+#![allow(dead_code)]
 
 use std::path::Path;
 
