@@ -1,1 +1,30 @@
 //! Arc2Face with its expression and reference adapters, on candle.
+//!
+//! Paper of the adapters: "ID-Consistent, Precise Expression Generation with Blendshape-Guided Diffusion", arXiv
+//! 2510.04706; of the network under them: "Arc2Face", arXiv 2403.11641. The published files are read under their own
+//! names, and what comes out is what the authors' code computes.
+
+mod adapter;
+mod checkpoint;
+mod config;
+pub mod device;
+mod error;
+pub mod ops;
+mod sample;
+mod scheduler;
+mod text;
+mod tokenizer;
+mod unet;
+mod vae;
+pub mod weights;
+
+pub use adapter::{EXPRESSION_SIZE, ExpressionAdapter, ExpressionProjection, ProjectionKind};
+pub use checkpoint::{Checkpoint, Compute, PROMPT, Prompts, UnetWeights};
+pub use config::{Level, ScheduleConfig, TextConfig, UnetConfig, VaeConfig};
+pub use error::{DiffusionError, ProblemKind, Result, TensorProblem};
+pub use sample::{FrameTokens, Sampling, sample};
+pub use scheduler::{Scheduler, SchedulerKind};
+pub use text::{FACE_VECTOR, TextModel};
+pub use tokenizer::Tokenizer;
+pub use unet::{Conditioning, DenoisingUnet, ExpressionTokens, ReferenceBank, ReferenceUnet};
+pub use vae::{Posterior, Vae};

@@ -1,0 +1,41 @@
+//! Where tensors live.
+
+use candle_core::Device;
+
+use crate::{DiffusionError, Result};
+
+/// Opens the device called `name`: `cpu`, `cuda` or `cuda:N`.
+///
+/// # Errors
+/// Where there is no such device, or this build does not know it.
+pub fn open(name: &str) -> Result<Device> {
+    let wanted = match name {
+        "cpu" => return Ok(Device::Cpu),
+        "cuda" => Some(0),
+        _ => name.strip_prefix("cuda:").and_then(|n| n.parse().ok()),
+    };
+    match wanted {
+        Some(index) => cuda(index),
+        None => Err(DiffusionError::Value {
+            what: "the device",
+            found: name.into(),
+            expected: "cpu, cuda or cuda:N".into(),
+            hint: "`moue doctor` lists the devices of this machine".into(),
+        }),
+    }
+}
+
+#[cfg(feature = "cuda")]
+fn cuda(index: usize) -> Result<Device> {
+    Ok(Device::new_cuda(index)?)
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda(index: usize) -> Result<Device> {
+    Err(DiffusionError::Value {
+        what: "the device",
+        found: format!("cuda:{index}"),
+        expected: "cpu in this build, which knows no CUDA".into(),
+        hint: "`make cuda` builds a moue that does; or use --device cpu".into(),
+    })
+}

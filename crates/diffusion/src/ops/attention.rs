@@ -1,0 +1,235 @@
+//! Attention of several heads that never holds the whole matrix of scores.
+
+use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+
+use super::gemm::{Into, Mat, gemm};
+use super::simd::{dispatch, exp};
+use super::{on_cpu, values};
+
+/// What a query may look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mask {
+    /// Every key.
+    Full,
+    /// The keys up to its own place.
+    Causal,
+}
+
+/// softmax(q kᵀ / sqrt(head width)) v, head by head.
+///
+/// # Shapes
+/// q (batch, queries, heads * width), k and v (batch, keys, heads * width) -> the shape of q.
+///
+/// # Errors
+/// Where the shapes do not match.
+pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, mask: Mask) -> Result<Tensor> {
+    if on_cpu(q) {
+        let kernel = Kernel { heads, mask };
+        return q.contiguous()?.apply_op3_no_bwd(&k.contiguous()?, &v.contiguous()?, &kernel);
+    }
+    composed(q, k, v, heads, mask)
+}
+
+/// Bytes of scores that the composition holds at once, in f32.
+const SCORE_BYTES: usize = 256 << 20;
+
+/// By candle's operations, a few queries at a time.
+fn composed(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, mask: Mask) -> Result<Tensor> {
+    let (batch, queries, features) = q.dims3()?;
+    let keys = k.dim(1)?;
+    let width = features / heads;
+    let split = |xs: &Tensor, n: usize| xs.reshape((batch, n, heads, width))?.transpose(1, 2)?.contiguous();
+    let q = (split(q, queries)? * (1.0 / (width as f64).sqrt()))?;
+    let (k, v) = (split(k, keys)?.transpose(2, 3)?.contiguous()?, split(v, keys)?);
+    let block = (SCORE_BYTES / (4 * batch * heads * keys)).clamp(1, queries);
+    let mut parts = Vec::with_capacity(queries.div_ceil(block));
+    for start in (0..queries).step_by(block) {
+        let count = block.min(queries - start);
+        let mut scores = q.narrow(2, start, count)?.contiguous()?.matmul(&k)?.to_dtype(DType::F32)?;
+        if mask == Mask::Causal {
+            let hidden: Vec<f32> = (start..start + count)
+                .flat_map(|i| (0..keys).map(move |j| if j > i { f32::NEG_INFINITY } else { 0.0 }))
+                .collect();
+            scores = scores.broadcast_add(&Tensor::from_vec(hidden, (1, 1, count, keys), scores.device())?)?;
+        }
+        let weights = candle_nn::ops::softmax(&scores, D::Minus1)?.to_dtype(v.dtype())?;
+        parts.push(weights.matmul(&v)?);
+    }
+    Tensor::cat(&parts, 2)?.transpose(1, 2)?.reshape((batch, queries, features))
+}
+
+struct Kernel {
+    heads: usize,
+    mask: Mask,
+}
+
+/// Queries of one task.
+const QUERIES: usize = 128;
+/// Keys whose scores are held at once: with [`QUERIES`], 256 KiB, which the second-level cache holds.
+const KEYS: usize = 512;
+
+impl CustomOp3 for Kernel {
+    fn name(&self) -> &'static str {
+        "attention"
+    }
+
+    fn cpu_fwd(
+        &self,
+        qs: &CpuStorage,
+        ql: &Layout,
+        ks: &CpuStorage,
+        kl: &Layout,
+        vs: &CpuStorage,
+        vl: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (batch, queries, features) = ql.shape().dims3()?;
+        let (_, keys, _) = kl.shape().dims3()?;
+        if kl.dims() != [batch, keys, features] || vl.dims() != kl.dims() || !features.is_multiple_of(self.heads) {
+            let (q, k, v) = (ql.dims(), kl.dims(), vl.dims());
+            candle_core::bail!("attention of {} heads was given q {q:?}, k {k:?}, v {v:?}", self.heads);
+        }
+        let (q, k, v) = (values(qs, ql)?, values(ks, kl)?, values(vs, vl)?);
+        let mut out = vec![0f32; q.len()];
+        let pictures = out.par_chunks_exact_mut(queries * features).zip(q.par_chunks_exact(queries * features));
+        pictures.enumerate().for_each(|(b, (out, q))| {
+            let (k, v) = (&k[b * keys * features..][..keys * features], &v[b * keys * features..][..keys * features]);
+            let blocks = out.par_chunks_mut(QUERIES * features).zip(q.par_chunks(QUERIES * features));
+            blocks.enumerate().for_each_init(Scratch::default, |scratch, (block, (out, q))| {
+                self.block(scratch, block * QUERIES, features, q, k, v, out);
+            });
+        });
+        Ok((CpuStorage::F32(out), ql.shape().clone()))
+    }
+}
+
+/// One head of some queries while it is computed.
+#[derive(Default)]
+struct Scratch {
+    scores: Vec<f32>,
+    sums: Vec<f32>,
+    maxima: Vec<f32>,
+    result: Vec<f32>,
+}
+
+impl Kernel {
+    /// All heads of the queries `q`, which start at the query `first`. Keys come in blocks; the maximum and the sum of
+    /// each row are corrected as they come (Milakov and Gimelshein, arXiv 1805.02867).
+    #[expect(clippy::too_many_arguments, reason = "three tensors and where they are")]
+    fn block(
+        &self,
+        scratch: &mut Scratch,
+        first: usize,
+        features: usize,
+        q: &[f32],
+        k: &[f32],
+        v: &[f32],
+        out: &mut [f32],
+    ) {
+        let width = features / self.heads;
+        let (queries, keys) = (q.len() / features, k.len() / features);
+        let scale = 1.0 / (width as f32).sqrt();
+        scratch.scores.resize(queries * KEYS.min(keys), 0.0);
+        scratch.result.resize(queries * width, 0.0);
+        let visible = if self.mask == Mask::Causal { keys.min(first + queries) } else { keys };
+        for head in 0..self.heads {
+            let at = head * width;
+            scratch.sums.clear();
+            scratch.sums.resize(queries, 0.0);
+            scratch.maxima.clear();
+            scratch.maxima.resize(queries, f32::NEG_INFINITY);
+            scratch.result.fill(0.0);
+            for start in (0..visible).step_by(KEYS) {
+                let count = KEYS.min(visible - start);
+                let scores = &mut scratch.scores[..queries * count];
+                let queries_of_head = Mat::rows(&q[at..], queries, width, features);
+                let keys_of_head = Mat::rows(&k[start * features + at..], count, width, features);
+                gemm(scores, count, queries_of_head, keys_of_head.t(), scale, Into::Replace);
+                if self.mask == Mask::Causal {
+                    for (i, row) in scores.chunks_exact_mut(count).enumerate() {
+                        let seen = (first + i + 1).saturating_sub(start).min(count);
+                        row[seen..].fill(f32::NEG_INFINITY);
+                    }
+                }
+                let state = scratch.maxima.iter_mut().zip(&mut scratch.sums);
+                let rows = scores.chunks_exact_mut(count).zip(scratch.result.chunks_exact_mut(width)).zip(state);
+                dispatch(|| {
+                    for ((row, result), (maximum, sum)) in rows {
+                        let new = maximum.max(largest(row));
+                        let correction = exp(*maximum - new);
+                        *sum = *sum * correction + exponentials(row, new);
+                        *maximum = new;
+                        result.iter_mut().for_each(|r| *r *= correction);
+                    }
+                });
+                let values_of_head = Mat::rows(&v[start * features + at..], count, width, features);
+                let weights = Mat::rows(scores, queries, count, count);
+                gemm(&mut scratch.result, width, weights, values_of_head, 1.0, Into::Add);
+            }
+            let rows = scratch.result.chunks_exact(width).zip(&scratch.sums);
+            for (out, (result, sum)) in out.chunks_exact_mut(features).zip(rows) {
+                out[at..at + width].iter_mut().zip(result).for_each(|(o, r)| *o = r / sum);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn largest(row: &[f32]) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; 16];
+    let (blocks, rest) = row.as_chunks::<16>();
+    for block in blocks {
+        for (lane, &x) in lanes.iter_mut().zip(block) {
+            *lane = if x > *lane { x } else { *lane };
+        }
+    }
+    lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |a, &b| a.max(b))
+}
+
+/// Replaces x by exp(x - maximum) and returns the sum.
+#[inline(always)]
+fn exponentials(row: &mut [f32], maximum: f32) -> f32 {
+    let mut lanes = [0f32; 16];
+    let (blocks, rest) = row.as_chunks_mut::<16>();
+    for block in blocks {
+        for (lane, x) in lanes.iter_mut().zip(block) {
+            *x = exp(*x - maximum);
+            *lane += *x;
+        }
+    }
+    let mut sum: f32 = lanes.iter().sum();
+    for x in rest {
+        *x = exp(*x - maximum);
+        sum += *x;
+    }
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::tests::{difference, noise};
+
+    #[test]
+    fn kernel_agrees_with_candle() {
+        for (queries, keys, mask) in [
+            (1, 1, Mask::Full),
+            (77, 77, Mask::Causal),
+            (300, 1100, Mask::Full),
+            (700, 700, Mask::Causal),
+            (5, 77, Mask::Full),
+        ] {
+            let (q, k, v) = (noise(&[2, queries, 24], 1), noise(&[2, keys, 24], 2), noise(&[2, keys, 24], 3));
+            let q = (q * 4.0).unwrap();
+            let ours = attention(&q, &k, &v, 3, mask).unwrap();
+            let error = difference(&ours, &composed(&q, &k, &v, 3, mask).unwrap());
+            assert!(error < 3e-6, "{queries} queries, {keys} keys, {mask:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn shapes_that_do_not_fit_are_refused() {
+        let (q, k) = (noise(&[1, 4, 24], 1), noise(&[1, 5, 16], 2));
+        assert!(attention(&q, &k, &k, 3, Mask::Full).is_err());
+    }
+}
