@@ -6,6 +6,7 @@ mod safetensors;
 mod store;
 
 pub use lora::{Lora, LoraTarget};
+pub(crate) use store::OLDER_NAMES;
 pub use store::{Store, Synthesizer};
 
 use std::collections::BTreeMap;

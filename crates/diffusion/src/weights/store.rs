@@ -34,7 +34,7 @@ struct State {
 }
 
 /// Other names of the tensors: diffusers renamed the VAE's attention, the published files did not follow.
-const OLDER_NAMES: [(&str, &str); 4] =
+pub(crate) const OLDER_NAMES: [(&str, &str); 4] =
     [(".to_q.", ".query."), (".to_k.", ".key."), (".to_v.", ".value."), (".to_out.0.", ".proj_attn.")];
 
 /// Tensors that files carry and no network needs: counters that transformers saved for a while.
