@@ -2,7 +2,6 @@
 //!
 //! Layout and arithmetic are those of IP-Adapter (arXiv 2308.06721) as diffusers reads it.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -49,7 +48,7 @@ pub enum ProjectionKind {
 
 impl ExpressionProjection {
     /// Reads the projection, of whichever kind it is, from tensors named as under `image_proj`.
-    fn read(store: &Arc<Store>, hidden: usize) -> Result<Self> {
+    pub(crate) fn read(store: &Arc<Store>, hidden: usize) -> Result<Self> {
         let tensors = store.file().tensors();
         let rows = |name: &str| tensors.get(&format!("image_proj.{name}")).map(|info| info.shape.clone());
         let has = |name: &str| rows(name).is_some();
@@ -162,17 +161,21 @@ impl ExpressionAdapter {
 
     /// Tensors that nothing uses, once the denoising network has taken its own.
     pub fn extra(&self) -> Vec<crate::TensorProblem> {
-        let groups: BTreeSet<&str> = ["image_proj.", "ip_adapter."].into();
-        let tensors = self.attention.file().tensors();
-        let elsewhere = tensors.iter().filter(|(name, _)| !groups.iter().any(|g| name.starts_with(g)));
-        let mut extra: Vec<_> = elsewhere
-            .map(|(name, info)| crate::TensorProblem {
-                name: name.clone(),
-                kind: crate::ProblemKind::Extra { found: info.shape.clone() },
-            })
-            .collect();
-        extra.extend(self.projection_store.extra());
-        extra.extend(self.attention.extra().into_iter().filter(|problem| !problem.name.contains("_lora.")));
-        extra
+        extra(&self.projection_store, &self.attention)
     }
+}
+
+/// Tensors of an adapter's file that neither its projection nor the network has taken, and that are no LoRA's.
+pub(crate) fn extra(projection: &Store, attention: &Store) -> Vec<crate::TensorProblem> {
+    let tensors = attention.file().tensors().iter();
+    let elsewhere = tensors.filter(|(name, _)| !["image_proj.", "ip_adapter."].iter().any(|g| name.starts_with(g)));
+    let mut extra: Vec<_> = elsewhere
+        .map(|(name, info)| crate::TensorProblem {
+            name: name.clone(),
+            kind: crate::ProblemKind::Extra { found: info.shape.clone() },
+        })
+        .collect();
+    extra.extend(projection.extra());
+    extra.extend(attention.extra().into_iter().filter(|problem| !problem.name.contains("_lora.")));
+    extra
 }

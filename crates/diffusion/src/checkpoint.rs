@@ -29,7 +29,7 @@ impl Compute {
 /// What is written before and after the face.
 pub const PROMPT: &str = "photo of a id person";
 /// The word whose place the face takes.
-const FACE_WORD: &str = "id";
+pub(crate) const FACE_WORD: &str = "id";
 
 /// A folder of models, of which the configurations have been read.
 #[derive(Debug)]

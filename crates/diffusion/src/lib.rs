@@ -5,6 +5,7 @@
 //! names, and what comes out is what the authors' code computes.
 
 mod adapter;
+mod check;
 mod checkpoint;
 mod config;
 pub mod device;
@@ -20,6 +21,7 @@ mod vae;
 pub mod weights;
 
 pub use adapter::{EXPRESSION_SIZE, ExpressionAdapter, ExpressionProjection, ProjectionKind};
+pub use check::{CheckDepth, CheckProblem, CheckReport, FileCheck, check};
 pub use checkpoint::{Checkpoint, Compute, PROMPT, Prompts, UnetWeights};
 pub use config::{Level, ScheduleConfig, TextConfig, UnetConfig, VaeConfig};
 pub use error::{DiffusionError, ProblemKind, Result, TensorProblem};

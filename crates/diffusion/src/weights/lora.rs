@@ -1,5 +1,9 @@
 //! Low-rank changes to a network's weights (LoRA, arXiv 2106.09685), in the names that the field has used over time.
 
+mod check;
+
+pub(crate) use check::problems;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

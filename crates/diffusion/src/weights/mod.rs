@@ -5,6 +5,7 @@ mod pickle;
 mod safetensors;
 mod store;
 
+pub(crate) use lora::problems as lora_problems;
 pub use lora::{Lora, LoraTarget};
 pub(crate) use store::OLDER_NAMES;
 pub use store::{Store, Synthesizer};

@@ -22,6 +22,8 @@ pub struct Store {
     prefix: String,
     dtype: DType,
     device: Device,
+    /// Whether numbers are read, and not names and shapes only.
+    reads: bool,
     state: Mutex<State>,
 }
 
@@ -51,7 +53,14 @@ impl Store {
 
     /// The tensors of `file` whose names start with `prefix`.
     pub fn new(file: WeightFile, prefix: &str, dtype: DType, device: &Device) -> Arc<Self> {
-        Arc::new(Self { file, prefix: prefix.into(), dtype, device: device.clone(), state: Mutex::default() })
+        let device = device.clone();
+        Arc::new(Self { file, prefix: prefix.into(), dtype, device, reads: true, state: Mutex::default() })
+    }
+
+    /// The same without their numbers: networks that are made of it only find out what does not fit them.
+    pub fn shapes(file: WeightFile, prefix: &str) -> Arc<Self> {
+        let (prefix, device) = (prefix.into(), Device::Cpu);
+        Arc::new(Self { file, prefix, dtype: DType::F32, device, reads: false, state: Mutex::default() })
     }
 
     /// The file.
@@ -140,6 +149,9 @@ impl Store {
         if trim(&info.shape) != trim(wanted.dims()) {
             let kind = ProblemKind::Misshapen { found: info.shape.clone(), expected: wanted.dims().to_vec() };
             self.state().problems.insert(found, kind);
+            return placeholder(wanted, self.dtype, &self.device);
+        }
+        if !self.reads {
             return placeholder(wanted, self.dtype, &self.device);
         }
         let module = name.strip_suffix(".weight").unwrap_or_default();
