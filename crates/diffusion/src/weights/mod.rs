@@ -4,6 +4,7 @@ mod lora;
 mod pickle;
 mod safetensors;
 mod store;
+mod unpickle;
 
 pub(crate) use lora::problems as lora_problems;
 pub use lora::{Lora, LoraTarget};
@@ -77,10 +78,13 @@ impl WeightFile {
             );
         } else if start.len() > 8 && start[8] == b'{' {
             Kind::Safetensors(safetensors::Reader::open(path)?)
-        } else if start.starts_with(b"<") {
+        } else if start.trim_ascii_start().starts_with(b"<") {
             return refuse("a web page", again);
+        } else if start.len() <= 8 {
+            return refuse(&format!("only {} bytes", start.len()), again);
         } else {
-            return refuse("something else", again);
+            let first: Vec<String> = start[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+            return refuse(&format!("something else, which starts with the bytes {}", first.join(" ")), again);
         };
         Ok(Self { path: path.into(), kind })
     }

@@ -1,84 +1,90 @@
 //! What `torch.save` writes: a zip with a pickle that describes tensors, and their numbers beside it.
-//!
-//! The pickle is read as data by candle's reader. Before any tensor is touched, everything it would call is looked at:
-//! only what rebuilds tensors and dictionaries may be there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::path::Path;
 
-use candle_core::Tensor;
-use candle_core::pickle::{Object, PthTensors, Stack};
+use candle_core::{DType, Device, Tensor};
+use zip::ZipArchive;
 
 use super::TensorInfo;
+use super::unpickle::{Id, Refusal, Storage, Value, Values, View};
 use crate::{DiffusionError, Result};
 
 #[derive(Debug)]
 pub(super) struct Reader {
     tensors: BTreeMap<String, TensorInfo>,
-    /// Keys of dictionaries of tensors inside the outer dictionary.
-    groups: Vec<String>,
+    places: BTreeMap<String, Place>,
 }
 
-/// What a checkpoint may call, and nothing else.
-const HARMLESS: [(&str, &str); 5] = [
-    ("collections", "OrderedDict"),
-    ("collections", "defaultdict"),
-    ("torch._utils", "_rebuild_tensor_v2"),
-    ("torch._utils", "_rebuild_parameter"),
-    ("torch._tensor", "_rebuild_from_type_v2"),
-];
+/// Where a tensor's numbers are.
+#[derive(Debug)]
+struct Place {
+    /// Number of the member in the zip.
+    member: usize,
+    dtype: DType,
+    view: View,
+}
 
-/// More nesting than any checkpoint has.
-const DEEPEST: usize = 64;
+/// Descriptions of tensors take some hundred bytes each.
+const MOST_PICKLE: u64 = 100_000_000;
+/// A pickle can name one tensor any number of times; no network has as many.
+const MOST_TENSORS: usize = 100_000;
+/// No tensor has a longer name.
+const LONGEST_NAME: usize = 1000;
 
 const AGAIN: &str = "the download was cut short or the file is damaged: fetch it again with `moue models pull`";
+
+type Archive = ZipArchive<BufReader<File>>;
 
 impl Reader {
     pub(super) fn open(path: &Path) -> Result<Self> {
         let refuse = |found: String| DiffusionError::file(path, found, "a whole PyTorch zip pickle", AGAIN);
-        let file = BufReader::new(File::open(path).map_err(|e| DiffusionError::io(path, e))?);
-        let mut archive = zip::ZipArchive::new(file).map_err(|e| refuse(format!("a zip that cannot be read ({e})")))?;
-        let pickles: Vec<usize> = (0..archive.len())
-            .filter(|&i| archive.name_for_index(i).is_some_and(|name| name.is_ok_and(|n| n.ends_with("data.pkl"))))
+        let mut archive = open(path)?;
+        let pickles: Vec<(usize, String)> = (0..archive.len())
+            .filter_map(|i| Some((i, archive.name_for_index(i)?.ok()?.strip_suffix("data.pkl")?.to_owned())))
+            .filter(|(_, folder)| folder.is_empty() || folder.ends_with('/'))
             .collect();
-        let [pickle] = pickles[..] else {
+        let [(pickle, folder)] = &pickles[..] else {
             return Err(refuse(format!("a zip with {} members named data.pkl", pickles.len())));
         };
-        let member = archive.by_index(pickle).map_err(|e| refuse(format!("a zip that cannot be read ({e})")))?;
-        let mut stack = Stack::empty();
-        stack.read_loop(&mut BufReader::new(member)).map_err(|e| refuse(format!("an unreadable pickle ({e})")))?;
-        let object = stack.finalize().map_err(|e| refuse(format!("an unreadable pickle ({e})")))?;
-        if let Err(found) = harmless(&object, DEEPEST) {
-            return Err(DiffusionError::file(
+        let mut bytes = Vec::new();
+        let member = archive.by_index(*pickle).map_err(|e| refuse(format!("a zip that cannot be read ({e})")))?;
+        member
+            .take(MOST_PICKLE + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|e| refuse(format!("a zip that cannot be read ({e})")))?;
+        if bytes.len() as u64 > MOST_PICKLE {
+            return Err(refuse(format!("a pickle of more than {MOST_PICKLE} bytes")));
+        }
+        let (values, result) = Values::read(&bytes).map_err(|refusal| match refusal {
+            Refusal::Damaged(what) => refuse(format!("a pickle with {what}")),
+            Refusal::Code(name) => DiffusionError::file(
                 path,
-                found,
+                format!("a pickle that wants to call {name}"),
                 "a pickle of tensors and dictionaries only",
                 "nothing of it was run; use weights from a source you trust, best as safetensors",
-            ));
+            ),
+        })?;
+        let views = views(&values, result).map_err(refuse)?;
+        let mut members: HashMap<Id, usize> = HashMap::new();
+        let mut reader = Self { tensors: BTreeMap::new(), places: BTreeMap::new() };
+        for (name, view) in views {
+            let Value::Storage(storage) = values.get(view.storage) else { continue };
+            let member = match members.get(&view.storage) {
+                Some(&member) => member,
+                None => locate(&mut archive, folder, storage).map_err(|found| refuse(format!("{found}, of {name}")))?,
+            };
+            members.insert(view.storage, member);
+            let dtype = storage.dtype;
+            reader.tensors.insert(name.clone(), TensorInfo { dtype, shape: view.shape.clone() });
+            reader.places.insert(name, Place { member, dtype, view: view.clone() });
         }
-        let Object::Dict(entries) = object else {
-            return Err(refuse("a pickle that is no dictionary of tensors".into()));
-        };
-        let groups: Vec<String> = entries
-            .into_iter()
-            .filter_map(|(key, value)| match (key, value) {
-                (Object::Unicode(key), Object::Dict(_)) => Some(key),
-                _ => None,
-            })
-            .collect();
-        let mut tensors = BTreeMap::new();
-        for group in std::iter::once(None).chain(groups.iter().map(|g| Some(g.as_str()))) {
-            for (name, info) in PthTensors::new(path, group)?.tensor_infos() {
-                let name = group.map_or(name.clone(), |group| format!("{group}.{name}"));
-                tensors.insert(name, TensorInfo { dtype: info.dtype, shape: info.layout.dims().to_vec() });
-            }
-        }
-        if tensors.is_empty() {
+        if reader.tensors.is_empty() {
             return Err(refuse("a pickle without tensors".into()));
         }
-        Ok(Self { tensors, groups })
+        Ok(reader)
     }
 
     pub(super) fn tensors(&self) -> &BTreeMap<String, TensorInfo> {
@@ -86,59 +92,109 @@ impl Reader {
     }
 
     pub(super) fn read(&self, path: &Path, name: &str) -> Result<Tensor> {
-        let group = self.groups.iter().find(|g| name.starts_with(&format!("{g}.")));
-        let inner = group.map_or(name, |g| &name[g.len() + 1..]);
-        let tensor = PthTensors::new(path, group.map(String::as_str))?.get(inner).map_err(|e| {
-            DiffusionError::file(path, format!("tensor {name} that cannot be read ({e})"), "its numbers", AGAIN)
-        })?;
-        let found = || DiffusionError::file(path, format!("no tensor {name}"), "one", AGAIN);
-        Ok(tensor.ok_or_else(found)?.contiguous()?)
+        let refuse = |found: String| DiffusionError::file(path, found, "its numbers", AGAIN);
+        let Some(Place { member, dtype, view }) = self.places.get(name) else {
+            return Err(DiffusionError::file(path, format!("no tensor {name}"), "one", AGAIN));
+        };
+        let mut archive = open(path)?;
+        let unreadable = |e: &dyn std::fmt::Display| refuse(format!("tensor {name} that cannot be read ({e})"));
+        let mut member = archive.by_index(*member).map_err(|e| unreadable(&e))?;
+        let size = dtype.size_in_bytes();
+        std::io::copy(&mut member.by_ref().take((view.offset * size) as u64), &mut std::io::sink())
+            .map_err(|e| unreadable(&e))?;
+        let mut bytes = Vec::new();
+        member.take((view.span * size) as u64).read_to_end(&mut bytes).map_err(|e| unreadable(&e))?;
+        if bytes.len() != view.span * size {
+            return Err(refuse(format!("tensor {name} of {} bytes", bytes.len())));
+        }
+        let bytes = in_order(bytes, size, view);
+        Ok(Tensor::from_raw_buffer(&bytes, *dtype, &view.shape, &Device::Cpu)?)
     }
 }
 
-/// Says what in `object` a checkpoint must not have.
-fn harmless(object: &Object, depth: usize) -> std::result::Result<(), String> {
-    let Some(depth) = depth.checked_sub(1) else { return Err("a pickle nested without end".into()) };
-    let all = |objects: &[Object]| objects.iter().try_for_each(|o| harmless(o, depth));
-    match object {
-        Object::Class { module_name, class_name } => {
-            let storage = module_name == "torch" && class_name.ends_with("Storage");
-            if storage || HARMLESS.contains(&(module_name, class_name)) {
-                Ok(())
-            } else {
-                Err(format!("a pickle that wants to call {module_name}.{class_name}"))
-            }
+fn open(path: &Path) -> Result<Archive> {
+    let file = BufReader::new(File::open(path).map_err(|e| DiffusionError::io(path, e))?);
+    ZipArchive::new(file).map_err(|e| {
+        DiffusionError::file(path, format!("a zip that cannot be read ({e})"), "a whole PyTorch zip pickle", AGAIN)
+    })
+}
+
+/// The tensors of the outer dictionary by name, and those of dictionaries in it as `outer.inner`.
+fn views(values: &Values, result: Id) -> std::result::Result<BTreeMap<String, &View>, String> {
+    let Value::Dict(outer) = values.get(result) else { return Err("a pickle that is no dictionary of tensors".into()) };
+    let mut views = BTreeMap::new();
+    let mut add = |group: &str, key: Id, view| {
+        let Some(key) = values.text(key) else { return Ok(()) };
+        if group.len() + key.len() > LONGEST_NAME {
+            return Err(format!("a pickle with a name of {} bytes", group.len() + key.len()));
         }
-        Object::Reduce { callable, args } => {
-            harmless(callable, depth)?;
-            harmless(args, depth)?;
-            match (&**callable, &**args) {
-                // What candle takes apart by position.
-                (Object::Class { class_name, .. }, Object::Tuple(args)) => {
-                    let least = match class_name.as_str() {
-                        "_rebuild_tensor_v2" => 4,
-                        "_rebuild_from_type_v2" => 3,
-                        "_rebuild_parameter" => 1,
-                        _ => 0,
-                    };
-                    if args.len() < least { Err(format!("{class_name} with {} arguments", args.len())) } else { Ok(()) }
+        views.insert(format!("{group}{key}"), view);
+        if views.len() > MOST_TENSORS { Err(format!("a pickle of more than {MOST_TENSORS} tensors")) } else { Ok(()) }
+    };
+    // One dictionary may stand in many places; together they must not be more than a network has.
+    let mut seen = 0;
+    for &(key, value) in outer {
+        match values.get(value) {
+            Value::Tensor(view) => add("", key, view)?,
+            Value::Dict(inner) => {
+                let Some(group) = values.text(key) else { continue };
+                seen += inner.len();
+                if seen > MOST_TENSORS {
+                    return Err(format!("a pickle of more than {MOST_TENSORS} values"));
                 }
-                (Object::Class { .. }, _) => Err("a call without arguments".into()),
-                _ => Err("a call of something that has no name".into()),
+                if group.len() > LONGEST_NAME {
+                    return Err(format!("a pickle with a name of {} bytes", group.len()));
+                }
+                let group = format!("{group}.");
+                for &(key, value) in inner {
+                    if let Value::Tensor(view) = values.get(value) {
+                        add(&group, key, view)?;
+                    }
+                }
             }
+            _ => {}
         }
-        Object::Build { callable, args } => {
-            harmless(callable, depth)?;
-            harmless(args, depth)
-        }
-        Object::PersistentLoad(id) => match &**id {
-            Object::Tuple(parts) if parts.len() >= 5 => all(parts),
-            _ => Err("numbers that are described otherwise than PyTorch does".into()),
-        },
-        Object::Tuple(objects) | Object::List(objects) => all(objects),
-        Object::Dict(entries) => {
-            entries.iter().try_for_each(|(k, v)| harmless(k, depth).and_then(|()| harmless(v, depth)))
-        }
-        _ => Ok(()),
     }
+    Ok(views)
+}
+
+/// The number of the member that holds a storage, which must be as large as the pickle says.
+fn locate(archive: &mut Archive, folder: &str, storage: &Storage) -> std::result::Result<usize, String> {
+    let Storage { key, dtype, numbers } = storage;
+    let name = format!("{folder}data/{key}");
+    let shown = name.escape_debug();
+    let Some(member) = archive.index_for_name(&name) else { return Err(format!("no member {shown}")) };
+    let size = archive.by_index(member).map_err(|e| format!("member {shown} that cannot be read ({e})"))?.size();
+    if numbers.checked_mul(dtype.size_in_bytes()).is_none_or(|bytes| bytes as u64 > size) {
+        return Err(format!("member {shown} of {size} bytes where {numbers} numbers of {dtype:?} should be"));
+    }
+    Ok(member)
+}
+
+/// The numbers of a view in the order of their indices.
+fn in_order(bytes: Vec<u8>, size: usize, view: &View) -> Vec<u8> {
+    let mut expected = 1;
+    let contiguous = view.shape.iter().zip(&view.stride).rev().all(|(&n, &step)| {
+        let follows = n <= 1 || step == expected;
+        expected *= n;
+        follows
+    });
+    if contiguous {
+        return bytes;
+    }
+    let elements: usize = view.shape.iter().product();
+    let mut ordered = Vec::with_capacity(elements * size);
+    let mut index = vec![0; view.shape.len()];
+    for _ in 0..elements {
+        let place: usize = index.iter().zip(&view.stride).map(|(i, step)| i * step).sum();
+        ordered.extend_from_slice(&bytes[place * size..(place + 1) * size]);
+        for (i, n) in index.iter_mut().zip(&view.shape).rev() {
+            *i += 1;
+            if *i < *n {
+                break;
+            }
+            *i = 0;
+        }
+    }
+    ordered
 }
