@@ -150,9 +150,13 @@ impl ExpressionAdapter {
             .tensors()
             .keys()
             .filter(|name| name.contains("_lora."))
-            .filter_map(|name| {
-                let (n, rest) = name.strip_prefix("ip_adapter.")?.split_once('.')?;
-                Some((name.clone(), format!("{}.{rest}", layers.get(n.parse::<usize>().ok()?)?)))
+            .map(|name| {
+                let layer = |name: &str| {
+                    let (n, rest) = name.strip_prefix("ip_adapter.")?.split_once('.')?;
+                    Some(format!("{}.{rest}", layers.get(n.parse::<usize>().ok()?)?))
+                };
+                // A layer that the network does not have keeps its name, for the error to tell.
+                (name.clone(), layer(name).unwrap_or_else(|| name.clone()))
             })
             .collect();
         let lora = if changes.is_empty() { None } else { Some(Arc::new(Lora::read(&file, changes, network)?)) };

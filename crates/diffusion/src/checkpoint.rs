@@ -8,7 +8,7 @@ use moue_models::{ModelFile, ModelFolder};
 use crate::config::{ScheduleConfig, TextConfig, UnetConfig, VaeConfig};
 use crate::text::{FACE_VECTOR, TextModel};
 use crate::weights::{Lora, Store};
-use crate::{DenoisingUnet, ExpressionAdapter, ReferenceUnet, Result, Tokenizer, Vae};
+use crate::{DenoisingUnet, DiffusionError, ExpressionAdapter, ReferenceUnet, Result, Tokenizer, Vae};
 
 /// Where networks are computed, and the type their weights are stored in.
 #[derive(Clone, Debug)]
@@ -58,17 +58,22 @@ impl Checkpoint {
     /// Reads the configurations of a folder.
     ///
     /// # Errors
-    /// Where one is missing or describes another kind of network.
+    /// Where one is missing, describes another kind of network, or does not go with the others.
     pub fn open(folder: &ModelFolder) -> Result<Self> {
         use ModelFile::{EncoderConfig, SchedulerConfig, UnetConfig as Unet, VaeConfig as VaeFile};
-        let [unet, vae, text, schedule] = folder.require([Unet, VaeFile, EncoderConfig, SchedulerConfig])?;
-        Ok(Self {
-            folder: folder.clone(),
-            unet: UnetConfig::read(&unet)?,
-            vae: VaeConfig::read(&vae)?,
-            text: TextConfig::read(&text)?,
-            schedule: ScheduleConfig::read(&schedule)?,
-        })
+        let [path, vae, text, schedule] = folder.require([Unet, VaeFile, EncoderConfig, SchedulerConfig])?;
+        let (unet, vae, text) = (UnetConfig::read(&path)?, VaeConfig::read(&vae)?, TextConfig::read(&text)?);
+        for (key, found, expected, whose) in [
+            ("in_channels", unet.in_channels, vae.latent_channels, "latent_channels of vae/config.json"),
+            ("out_channels", unet.out_channels, vae.latent_channels, "latent_channels of vae/config.json"),
+            ("cross_attention_dim", unet.cross_attention_dim, text.hidden, "hidden_size of encoder/config.json"),
+        ] {
+            if found != expected {
+                let (found, expected) = (found.to_string(), format!("{expected}, the {whose}"));
+                return Err(DiffusionError::Config { path, key: key.into(), found, expected });
+            }
+        }
+        Ok(Self { folder: folder.clone(), unet, vae, text, schedule: ScheduleConfig::read(&schedule)? })
     }
 
     /// The folder.

@@ -3,6 +3,8 @@
 //! Only what these networks can be is accepted; any other value is an error that names its key, so that a checkpoint
 //! of another family never gives a picture that is silently wrong.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -10,6 +12,16 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{DiffusionError, Result};
+
+// Far more than any network of the family has; what is beyond is no network, and its shapes could not be computed.
+/// Channels or features.
+const WIDEST: usize = 65_536;
+/// Levels of resolution.
+const MOST_LEVELS: usize = 8;
+/// Blocks in a row.
+const MOST_LAYERS: usize = 100;
+/// Steps of the training.
+const MOST_STEPS: usize = 10_000;
 
 /// A number for all blocks, or one for each.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -175,19 +187,33 @@ impl<'a> Object<'a> {
         self.get_or(key, None, expected)?.ok_or_else(|| self.error(key, self.values.get(key), expected))
     }
 
-    /// A whole number of at least 1.
-    fn count(&self, key: &str) -> Result<usize> {
-        let n = self.get(key, "a whole number of at least 1")?;
-        if n == 0 { Err(self.error(key, self.values.get(key), "a whole number of at least 1")) } else { Ok(n) }
+    /// A whole number of 1 to `most`.
+    fn count(&self, key: &str, most: usize) -> Result<usize> {
+        self.within(key, None, 1..=most)
     }
 
-    fn counts(&self, key: &str) -> Result<Vec<usize>> {
-        let expected = "a list of whole numbers of at least 1";
-        let list: Vec<usize> = self.get(key, expected)?;
-        if list.is_empty() || list.contains(&0) {
-            return Err(self.error(key, self.values.get(key), expected));
-        }
-        Ok(list)
+    /// The same, or `default` where the key is absent or null.
+    fn count_or(&self, key: &str, default: usize, most: usize) -> Result<usize> {
+        self.within(key, Some(default), 1..=most)
+    }
+
+    /// A number within a range; an absent or null key stands for the default, where there is one.
+    fn within<T>(&self, key: &str, default: Option<T>, range: RangeInclusive<T>) -> Result<T>
+    where
+        T: DeserializeOwned + PartialOrd + Display,
+    {
+        let expected = format!("a number of {} to {}", range.start(), range.end());
+        let n = self.get_or(key, default, &expected)?;
+        n.filter(|n| range.contains(n)).ok_or_else(|| self.error(key, self.values.get(key), expected))
+    }
+
+    /// Channels of each level.
+    fn channels(&self) -> Result<Vec<usize>> {
+        let key = "block_out_channels";
+        let expected = format!("a list of 1 to {MOST_LEVELS} whole numbers of 1 to {WIDEST}");
+        let list: Vec<usize> = self.get(key, &expected)?;
+        let fits = (1..=MOST_LEVELS).contains(&list.len()) && list.iter().all(|n| (1..=WIDEST).contains(n));
+        if fits { Ok(list) } else { Err(self.error(key, self.values.get(key), expected)) }
     }
 
     /// Refuses a value other than `only`, unless the key is absent or null.
@@ -224,14 +250,28 @@ impl UnetConfig {
         json.only("time_embedding_type", "positional".into())?;
         json.only("resnet_time_scale_shift", "default".into())?;
         json.only("mid_block_type", "UNetMidBlock2DCrossAttn".into())?;
-        json.only("mid_block_scale_factor", 1.into()).or_else(|_| json.only("mid_block_scale_factor", 1.0.into()))?;
-        for key in ["center_input_sample", "dual_cross_attention", "only_cross_attention", "class_embeddings_concat"] {
+        for key in ["mid_block_scale_factor", "resnet_out_scale_factor"] {
+            json.only(key, 1.into()).or_else(|_| json.only(key, 1.0.into()))?;
+        }
+        for key in [
+            "center_input_sample",
+            "dual_cross_attention",
+            "only_cross_attention",
+            "mid_block_only_cross_attention",
+            "class_embeddings_concat",
+            "resnet_skip_time_act",
+        ] {
             json.only(key, false.into())?;
+        }
+        for key in ["conv_in_kernel", "conv_out_kernel"] {
+            json.only(key, 3.into())?;
         }
         json.absent(&[
             "addition_embed_type",
             "class_embed_type",
+            "encoder_hid_dim",
             "encoder_hid_dim_type",
+            "num_class_embeds",
             "time_cond_proj_dim",
             "time_embedding_act_fn",
             "time_embedding_dim",
@@ -239,24 +279,25 @@ impl UnetConfig {
             "reverse_transformer_layers_per_block",
             "cross_attention_norm",
         ])?;
-        let channels = json.counts("block_out_channels")?;
+        let channels = json.channels()?;
         let blocks = channels.len();
-        let per_block = |key: &str, value: PerBlock| {
+        let per_block = |key: &str, default: Option<usize>, most: usize| {
+            let expected = format!("one number of 1 to {most}, or {blocks}");
+            let value = json.get_or(key, default.map(PerBlock::One), &expected)?;
             value
-                .expand(blocks)
-                .filter(|each| !each.contains(&0))
-                .ok_or_else(|| json.error(key, json.values.get(key), format!("one number, or {blocks}")))
+                .and_then(|value| value.expand(blocks))
+                .filter(|each| each.iter().all(|n| (1..=most).contains(n)))
+                .ok_or_else(|| json.error(key, json.values.get(key), expected))
         };
-        let layers = per_block("layers_per_block", json.get("layers_per_block", "a number or a list")?)?;
+        let layers = per_block("layers_per_block", None, MOST_LAYERS)?;
         // The name says "dim", but the numbers are counts of heads; diffusers keeps it so for old checkpoints.
         let heads_key = if json.values.get("num_attention_heads").is_some_and(|v| !v.is_null()) {
             "num_attention_heads"
         } else {
             "attention_head_dim"
         };
-        let heads = per_block(heads_key, json.get_or(heads_key, PerBlock::One(8), "a number or a list")?)?;
-        let depth_key = "transformer_layers_per_block";
-        let depth = per_block(depth_key, json.get_or(depth_key, PerBlock::One(1), "a number or a list")?)?;
+        let heads = per_block(heads_key, Some(8), WIDEST)?;
+        let depth = per_block("transformer_layers_per_block", Some(1), MOST_LAYERS)?;
         let types = |key: &str, with: &str, without: &str| -> Result<Vec<bool>> {
             let expected = format!("{blocks} of \"{with}\" and \"{without}\"");
             let names: Vec<String> = json.get(key, &expected)?;
@@ -281,23 +322,24 @@ impl UnetConfig {
                 attends_up: up[i],
             })
             .collect();
-        let norm_groups = json.get_or("norm_num_groups", 32, "a number")?;
+        let norm_groups = json.count_or("norm_num_groups", 32, WIDEST)?;
         json.divides("norm_num_groups", norm_groups, &channels)?;
         for level in &levels {
             json.divides(heads_key, level.heads, &[level.channels])?;
         }
         Ok(Self {
-            in_channels: json.count("in_channels")?,
-            out_channels: json.count("out_channels")?,
+            in_channels: json.count("in_channels", WIDEST)?,
+            out_channels: json.count("out_channels", WIDEST)?,
             levels,
-            cross_attention_dim: json.count("cross_attention_dim")?,
+            cross_attention_dim: json.count("cross_attention_dim", WIDEST)?,
             norm_groups,
-            norm_eps: json.get_or("norm_eps", 1e-5, "a number")?,
+            norm_eps: json.within("norm_eps", Some(1e-5), 0.0..=1.0)?,
             linear_projection: json.get_or("use_linear_projection", false, "true or false")?,
-            downsample_padding: json.get_or("downsample_padding", 1, "a number")?,
+            // Without padding there, diffusers pads below and to the right only.
+            downsample_padding: json.within("downsample_padding", Some(1), 1..=1)?,
             flip_sin_to_cos: json.get_or("flip_sin_to_cos", true, "true or false")?,
-            freq_shift: json.get_or("freq_shift", 0.0, "a number")?,
-            sample_size: json.get_or("sample_size", 64, "a number")?,
+            freq_shift: json.within("freq_shift", Some(0.0), 0.0..=1.0)?,
+            sample_size: json.count_or("sample_size", 64, WIDEST)?,
         })
     }
 }
@@ -315,17 +357,17 @@ impl VaeConfig {
         json.only("use_quant_conv", true.into())?;
         json.only("use_post_quant_conv", true.into())?;
         json.absent(&["latents_mean", "latents_std", "shift_factor"])?;
-        let channels = json.counts("block_out_channels")?;
+        let channels = json.channels()?;
         for (key, block) in [("down_block_types", "DownEncoderBlock2D"), ("up_block_types", "UpDecoderBlock2D")] {
             json.only(key, vec![block; channels.len()].into())?;
         }
-        let norm_groups = json.get_or("norm_num_groups", 32, "a number")?;
+        let norm_groups = json.count_or("norm_num_groups", 32, WIDEST)?;
         json.divides("norm_num_groups", norm_groups, &channels)?;
         Ok(Self {
-            layers: json.count("layers_per_block")?,
-            latent_channels: json.count("latent_channels")?,
+            layers: json.count("layers_per_block", MOST_LAYERS)?,
+            latent_channels: json.count("latent_channels", WIDEST)?,
             norm_groups,
-            scaling_factor: json.get_or("scaling_factor", 0.18215, "a number")?,
+            scaling_factor: json.within("scaling_factor", Some(0.18215), 1e-6..=1e6)?,
             channels,
         })
     }
@@ -342,7 +384,7 @@ impl TextConfig {
         if activation != "quick_gelu" && activation != "gelu" {
             return Err(json.error("hidden_act", json.values.get("hidden_act"), "\"quick_gelu\" or \"gelu\""));
         }
-        let (hidden, heads) = (json.count("hidden_size")?, json.count("num_attention_heads")?);
+        let (hidden, heads) = (json.count("hidden_size", WIDEST)?, json.count("num_attention_heads", WIDEST)?);
         json.divides("num_attention_heads", heads, &[hidden])?;
         if hidden < crate::text::FACE_VECTOR {
             return Err(json.error("hidden_size", json.values.get("hidden_size"), "at least 512, the face vector"));
@@ -350,11 +392,11 @@ impl TextConfig {
         Ok(Self {
             hidden,
             heads,
-            intermediate: json.count("intermediate_size")?,
-            layers: json.count("num_hidden_layers")?,
-            positions: json.get_or("max_position_embeddings", 77, "a number")?,
-            vocabulary: json.get_or("vocab_size", 49408, "a number")?,
-            eps: json.get_or("layer_norm_eps", 1e-5, "a number")?,
+            intermediate: json.count("intermediate_size", WIDEST)?,
+            layers: json.within("num_hidden_layers", None, 0..=MOST_LAYERS)?,
+            positions: json.count_or("max_position_embeddings", 77, WIDEST)?,
+            vocabulary: json.count_or("vocab_size", 49408, 1 << 24)?,
+            eps: json.within("layer_norm_eps", Some(1e-5), 0.0..=1.0)?,
             quick_gelu: activation == "quick_gelu",
         })
     }
@@ -368,6 +410,7 @@ impl ScheduleConfig {
     pub fn read(path: &Path) -> Result<Self> {
         let json = Object::read(path)?;
         json.only("prediction_type", "epsilon".into())?;
+        json.only("rescale_betas_zero_snr", false.into())?;
         json.absent(&["trained_betas"])?;
         let kind: String = json.get_or("beta_schedule", "linear".into(), "\"scaled_linear\" or \"linear\"")?;
         if kind != "scaled_linear" && kind != "linear" {
@@ -375,11 +418,12 @@ impl ScheduleConfig {
             return Err(json.error("beta_schedule", found, "\"scaled_linear\" or \"linear\""));
         }
         Ok(Self {
-            beta_start: json.get_or("beta_start", 0.0001, "a number")?,
-            beta_end: json.get_or("beta_end", 0.02, "a number")?,
-            train_timesteps: json.get_or("num_train_timesteps", 1000, "a number")?,
+            // Beyond, nothing of the picture would be left that f32 could tell from zero.
+            beta_start: json.within("beta_start", Some(0.0001), 1e-8..=0.1)?,
+            beta_end: json.within("beta_end", Some(0.02), 1e-8..=0.1)?,
+            train_timesteps: json.count_or("num_train_timesteps", 1000, MOST_STEPS)?,
             scaled_linear: kind == "scaled_linear",
-            steps_offset: json.get_or("steps_offset", 0, "a number")?,
+            steps_offset: json.within("steps_offset", Some(0), 0..=MOST_STEPS)?,
             set_alpha_to_one: json.get_or("set_alpha_to_one", true, "true or false")?,
             clip_sample: json.get_or("clip_sample", true, "true or false")?,
         })

@@ -72,7 +72,7 @@ impl Tokenizer {
             return Err(DiffusionError::Value {
                 what: "the prompt's length in tokens",
                 found: words.len().to_string(),
-                expected: format!("at most {}", length - 2),
+                expected: format!("at most {}", length.saturating_sub(2)),
                 hint: "shorten the prompt".into(),
             });
         }

@@ -16,8 +16,9 @@ pub(super) struct Ddim {
 impl Ddim {
     pub(super) fn new(noise: &Noise, config: &ScheduleConfig, steps: usize) -> (Self, Vec<f64>) {
         let stride = noise.steps() / steps;
-        let timesteps: Vec<usize> =
-            (0..steps).rev().map(|i| (i * stride + config.steps_offset).min(noise.steps() - 1)).collect();
+        // With as many steps as the training had, there is no room for the offset.
+        let offset = config.steps_offset.min(noise.steps() - 1 - (steps - 1) * stride);
+        let timesteps: Vec<usize> = (0..steps).rev().map(|i| i * stride + offset).collect();
         let end = if config.set_alpha_to_one { 1.0 } else { noise.alphas_cumprod[0] };
         let at = |t: usize| noise.alphas_cumprod[t];
         let mut alphas: Vec<f64> = timesteps.iter().map(|&t| at(t)).collect();

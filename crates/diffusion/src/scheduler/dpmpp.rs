@@ -16,8 +16,10 @@ impl Dpmpp {
     pub(super) fn new(noise: &Noise, steps: usize) -> (Self, Vec<f64>) {
         let last = (noise.steps() - 1) as f64;
         // As numpy's linspace and round, which rounds halves to even.
-        let timesteps: Vec<f64> =
+        let mut timesteps: Vec<f64> =
             (1..=steps).rev().map(|i| (last / steps as f64 * i as f64).round_ties_even()).collect();
+        // With as many steps as the training had, two of them round to the same; a step of no length has no slope.
+        timesteps.dedup();
         let sigmas = timesteps.iter().map(|&t| noise.sigma(t)).chain([0.0]).collect();
         (Self { sigmas, previous: None }, timesteps)
     }

@@ -20,7 +20,7 @@ const SIGMA_DATA: f64 = 0.5;
 
 impl Lcm {
     pub(super) fn new(noise: &Noise, steps: usize) -> (Self, Vec<f64>) {
-        let original = ORIGINAL_STEPS.max(steps);
+        let original = ORIGINAL_STEPS.min(noise.steps()).max(steps);
         let stride = noise.steps() / original;
         // From the last of the original steps on, evenly spread indices, rounded down.
         let timesteps: Vec<usize> = (0..steps).map(|i| (original - i * original / steps) * stride - 1).collect();

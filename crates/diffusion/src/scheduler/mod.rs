@@ -26,6 +26,21 @@ pub enum SchedulerKind {
     Lcm,
 }
 
+impl SchedulerKind {
+    /// Every kind with the name that people write.
+    pub const ALL: [(&'static str, Self); 4] =
+        [("dpmpp-2m", Self::DpmppTwoM), ("ddim", Self::Ddim), ("euler", Self::Euler), ("lcm", Self::Lcm)];
+}
+
+impl std::str::FromStr for SchedulerKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|(name, _)| *name == text);
+        found.map(|(_, kind)| kind).ok_or_else(|| format!("found '{text}', expected dpmpp-2m, ddim, euler or lcm"))
+    }
+}
+
 /// A run from noise to latents.
 #[derive(Debug)]
 pub struct Scheduler {
@@ -42,10 +57,11 @@ enum Method {
 }
 
 impl Scheduler {
-    /// The schedule of `steps` steps, 1 to the training's steps.
+    /// The schedule of `steps` steps, 1 to the training's steps. DPM-Solver++ takes one less than the training had, if
+    /// asked for as many.
     pub fn new(kind: SchedulerKind, config: &ScheduleConfig, steps: usize) -> Self {
         let noise = Noise::new(config);
-        let steps = steps.clamp(1, config.train_timesteps);
+        let steps = steps.clamp(1, config.train_timesteps.max(1));
         let (method, timesteps) = match kind {
             SchedulerKind::DpmppTwoM => {
                 let (method, timesteps) = dpmpp::Dpmpp::new(&noise, steps);

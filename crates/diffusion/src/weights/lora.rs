@@ -96,7 +96,10 @@ impl Lora {
         for (name, understood) in names {
             match modules.resolve(&understood) {
                 Some((module, part)) => {
-                    parts.entry(module).or_default().insert(part, file.read(&name)?);
+                    let place = parts.entry(module.clone()).or_default();
+                    if place.insert(part, file.read(&name)?).is_some() {
+                        return Err(refuse(format!("{module} twice, under two names"), "one change of each module"));
+                    }
                 }
                 None => unknown.push(name),
             }
@@ -116,15 +119,16 @@ impl Lora {
                 return Err(refuse(format!("only one of the two matrices of {module}"), "both"));
             };
             let shape = network.weight_shape(&module).unwrap_or_default();
-            let (rank, numbers) = (down.dims()[0], up.dims()[0] * down.dims()[1..].iter().product::<usize>());
-            if up.dims().get(1) != Some(&rank) || numbers != shape.iter().product::<usize>() || up.dims()[0] != shape[0]
-            {
+            let Some(rank) = rank(down.dims(), up.dims(), shape) else {
                 let found = format!("{module} with matrices {:?} and {:?}", down.dims(), up.dims());
                 return Err(refuse(found, &format!("a change of a weight of {shape:?}")));
-            }
+            };
             let alpha = match found.remove(&Part::Alpha) {
-                Some(alpha) => f64::from(alpha.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?[0]),
-                None => configured.get(&module).unwrap_or(rank as f64),
+                Some(alpha) => alpha.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?.first().map(|&a| a.into()),
+                None => Some(configured.get(&module).unwrap_or(rank as f64)),
+            };
+            let Some(alpha) = alpha.filter(|alpha| alpha.is_finite()) else {
+                return Err(refuse(format!("no number as alpha of {module}"), "one"));
             };
             targets.insert(module, LoraTarget { down, up, alpha });
         }
@@ -135,6 +139,17 @@ impl Lora {
     pub fn targets(&self) -> &BTreeMap<String, LoraTarget> {
         &self.targets
     }
+}
+
+/// The rank of two matrices that change a weight of `shape`: (rank, inputs ..) and (outputs, rank, and ones).
+fn rank(down: &[usize], up: &[usize], shape: &[usize]) -> Option<usize> {
+    let ([rank, inputs @ ..], [outputs, inner, ones @ ..], [first, rest @ ..]) = (down, up, shape) else { return None };
+    let fits = *rank > 0
+        && rank == inner
+        && ones.iter().all(|&n| n == 1)
+        && outputs == first
+        && inputs.iter().product::<usize>() == rest.iter().product::<usize>();
+    fits.then_some(*rank)
 }
 
 /// The network's modules under the spellings of LoRA files.
