@@ -206,7 +206,10 @@ impl SimpleBackend for View {
 
 /// Notes which tensors a network asks for, in place of a file: what is needed to write one.
 #[derive(Clone, Default)]
-pub struct Synthesizer(Arc<Mutex<Vec<(String, Vec<usize>)>>>);
+pub struct Synthesizer(Arc<Mutex<Asked>>);
+
+/// Names and shapes.
+type Asked = Vec<(String, Vec<usize>)>;
 
 impl Synthesizer {
     /// Hands out zeros that take no memory.

@@ -169,6 +169,17 @@ impl Values {
     }
 }
 
+/// The class of this name, if a checkpoint may name it.
+fn class(module: &str, name: &str) -> Result<Value> {
+    match NAMES.iter().find(|known| (known.0, known.1) == (module, name)) {
+        Some(&(.., class)) => Ok(Value::Class(class)),
+        None => {
+            let shown: String = format!("{module}.{name}").chars().take(100).collect();
+            Err(Refusal::Code(shown.escape_debug().to_string()))
+        }
+    }
+}
+
 struct Machine<'a> {
     /// What is left of the pickle.
     bytes: &'a [u8],
@@ -249,17 +260,20 @@ impl<'a> Machine<'a> {
             }
             b'c' => {
                 let (module, name) = (self.line()?, self.line()?);
-                self.class(&module, &name)?;
+                self.push(class(&module, &name)?);
             }
             b'i' => {
                 let (module, name) = (self.line()?, self.line()?);
-                self.class(&module, &name)?;
+                self.push(class(&module, &name)?);
                 return damaged("an instance of a class");
             }
             0x93 => {
                 let (name, module) = (self.pop()?, self.pop()?);
                 match (self.values.text(module), self.values.text(name)) {
-                    (Some(module), Some(name)) => self.class(&module.to_owned(), &name.to_owned())?,
+                    (Some(module), Some(name)) => {
+                        let class = class(module, name)?;
+                        self.push(class);
+                    }
                     _ => return damaged("a class without a name"),
                 }
             }
@@ -415,17 +429,6 @@ impl<'a> Machine<'a> {
         match self.memo.get(&place) {
             Some(&id) => self.stack.push(id),
             None => return damaged("a value that was not there before"),
-        }
-        Ok(())
-    }
-
-    fn class(&mut self, module: &str, name: &str) -> Result<()> {
-        match NAMES.iter().find(|known| (known.0, known.1) == (module, name)) {
-            Some(&(.., class)) => self.push(Value::Class(class)),
-            None => {
-                let shown: String = format!("{module}.{name}").chars().take(100).collect();
-                return Err(Refusal::Code(shown.escape_debug().to_string()));
-            }
         }
         Ok(())
     }
