@@ -5,9 +5,11 @@
 mod harness;
 mod inspect;
 mod interrupt;
+mod models;
 mod motions;
 mod options;
 mod outputs;
+mod painting;
 mod portraits;
 mod talk;
 mod writing;

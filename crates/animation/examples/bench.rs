@@ -13,7 +13,7 @@ use std::{
 
 use image::RgbImage;
 use moue_animation::{
-    AnimateJob, Device, Framing, Layout, MeshInLayout, Portrait, Renderer, RendererKind, Size, animate,
+    AnimateJob, Device, Framing, Layout, MeshInLayout, Painting, Portrait, RendererKind, Size, animate,
 };
 use moue_engine::{CancelToken, Pool};
 use moue_face::FaceTracker;
@@ -130,7 +130,7 @@ fn mesh_alone(scene: &Scene, (width, height): (u32, u32), framing: Framing) -> O
         });
         let render = move |_: &mut (), expression: Expression| {
             let mut frame = frames.take();
-            renderer.render(&expression, &mut frame)?;
+            renderer.draw(&expression, &mut frame)?;
             Ok(frame)
         };
         scope.fan_out("render", workers, to_render, rendered, |_| Ok(()), render);
@@ -177,6 +177,7 @@ fn end_to_end(scene: &Scene, (width, height): (u32, u32), framing: Framing) -> O
         portrait: scene.portrait.clone(),
         face: None,
         motion: scene.motion.clone(),
+        motion_rate: None,
         start: None,
         end: Some(scene.seconds),
         interpolation: Interpolation::Linear,
@@ -188,6 +189,7 @@ fn end_to_end(scene: &Scene, (width, height): (u32, u32), framing: Framing) -> O
         renderer: RendererKind::Mesh,
         device: Device::Auto,
         seed: 0,
+        painting: Painting::default(),
         outputs: vec![(output, EncoderSettings::default())],
         overwrite: false,
         measure_every: None,

@@ -1,20 +1,20 @@
 //! The run: portrait and motion in, files out.
 
 use std::{
-    path::Path,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
+use moue_diffusion::Preparation;
 use moue_engine::{CancelToken, Report};
 use moue_face::FaceTracker;
 use moue_media::{Sink, VideoFormat, Written};
 use moue_timeline::{Channel, Expression, Shape, Span};
-use moue_tracks::LoadedTrack;
+use moue_tracks::{LoadedTrack, ReadOptions};
 
 use crate::{
-    AnimateJob, AnimationError, Fidelity, Layout, MeshInLayout, MotionSummary, OutputSummary, Portrait,
-    PortraitSummary, QueueSummary, Renderer, StageSummary, Summary,
+    AnimateJob, AnimationError, Asked, Fidelity, Layout, MeshInLayout, MotionSummary, OutputSummary, Painted, Portrait,
+    PortraitSummary, QueueSummary, Renderer, RendererKind, StageSummary, Summary,
     stages::{self, Frames, Measurement, NamedSink},
 };
 
@@ -24,6 +24,10 @@ pub trait Observer: Sync {
     fn note(&self, _text: &str) {}
     /// The portrait was read and its face found.
     fn portrait(&self, _portrait: &Portrait) {}
+    /// The diffusion renderer gets ready: what comes next.
+    fn preparing(&self, _what: Preparation) {}
+    /// The batch of `frames` frames from `first` on is at step `done` of `of`.
+    fn step(&self, _first: u64, _frames: usize, _done: usize, _of: usize) {}
     /// Rendering begins; `frames` will come.
     fn started(&self, _frames: u64) {}
     /// So many frames are rendered.
@@ -44,10 +48,10 @@ impl Observer for () {}
 /// Whatever is wrong with the job, its files or the machine; see [`AnimationError`]. No output is half-written then.
 pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -> Result<Summary, AnimationError> {
     job.check()?;
-    let motion = moue_tracks::read(&job.motion)?;
+    let motion = ReadOptions { rate: job.motion_rate }.read(&job.motion)?;
     let name = job.motion.display();
     motion.notes.iter().for_each(|note| observer.note(&format!("{name}: {note}")));
-    check_motion(&job.motion, &motion, observer)?;
+    check_motion(job, &motion, observer)?;
     let span = motion
         .track
         .span(job.start, job.end)
@@ -60,12 +64,22 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
     let face_box = portrait.face().box_in_image;
     tracing::info!(face = portrait.chosen + 1, of = portrait.faces.len(), ?face_box, "portrait read");
     observer.portrait(&portrait);
-    let layout = Layout::new(portrait.image.dimensions(), &portrait.face().landmarks, job.framing, job.size)?;
-    let renderer = MeshInLayout::new(&portrait, layout)?;
-    tracing::debug!(?layout, "renderer ready");
-
     let total = span.frame_count(job.rate);
-    let (width, height) = layout.size;
+    let (renderer, place): (Box<dyn Renderer>, _) = match job.renderer {
+        RendererKind::Mesh => {
+            let layout = Layout::new(portrait.image.dimensions(), &portrait.face().landmarks, job.framing, job.size)?;
+            tracing::debug!(?layout, "layout");
+            let place = layout.output_from_source(centre(&portrait));
+            (Box::new(MeshInLayout::new(&portrait, layout)?), place)
+        }
+        RendererKind::Diffusion => {
+            let painted = Painted::new(job, &portrait, total, observer, token)?;
+            let (width, height) = painted.size();
+            (Box::new(painted), [f64::from(width) / 2.0, f64::from(height) / 2.0])
+        }
+    };
+
+    let (width, height) = renderer.size();
     let format = VideoFormat { width, height, rate: job.rate, expected_frames: Some(total) };
     let sinks = open(job, &format)?;
     if token.is_finishing() {
@@ -78,11 +92,10 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
     let frames = Frames {
         total,
         workers: job.workers.unwrap_or_else(default_workers).max(1),
-        expression: &|index| asked(job, &motion, span, &rest, index),
+        asked: &|index| asked(job, &motion, span, &rest, index),
     };
-    let place = layout.output_from_source(centre(&portrait));
     let measurement = job.measure_every.map(|every| Measurement::new(every, &tracker, place));
-    let outcome = stages::run(&frames, &renderer, sinks, measurement.as_ref(), observer, token)?;
+    let outcome = stages::run(&frames, &*renderer, sinks, measurement.as_ref(), observer, token)?;
     for queue in &outcome.report.channels {
         tracing::debug!(
             name = queue.name,
@@ -101,7 +114,7 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
         portrait: &portrait,
         motion: &motion,
         span,
-        renderer: &renderer,
+        renderer: &*renderer,
         report: &outcome.report,
         frames: outcome.frames,
         interrupted: outcome.frames < total,
@@ -112,31 +125,54 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
     }))
 }
 
-fn check_motion(path: &Path, motion: &LoadedTrack, observer: &dyn Observer) -> Result<(), AnimationError> {
+/// Refuses a motion that cannot move the renderer, and notes what of it is left out.
+fn check_motion(job: &AnimateJob, motion: &LoadedTrack, observer: &dyn Observer) -> Result<(), AnimationError> {
+    const ARKIT: &str = "ARKit shapes";
+    const FLAME: &str = "FLAME coefficients";
     let channels = motion.track.channels();
     let flame = channels.iter().filter(|channel| matches!(channel, Channel::Flame(_))).count();
-    if flame == channels.len() {
-        return Err(AnimationError::NothingToMove { path: path.to_owned(), found: "FLAME coefficients only" });
+    let (renderer, expected, other, unused, hint) = match job.renderer {
+        RendererKind::Mesh => (
+            "mesh",
+            ARKIT,
+            FLAME,
+            flame,
+            "use --renderer diffusion, or a table whose columns are named after the shapes (jawOpen, ...)",
+        ),
+        RendererKind::Diffusion => (
+            "diffusion",
+            FLAME,
+            ARKIT,
+            channels.len() - flame,
+            "its adapter was trained on 50 expression coefficients, eyelids and jaw of FLAME 2020, to which ARKit \
+             shapes do not translate one to one; use --renderer mesh, or FLAME coefficients (.npy, .npz, or columns \
+             exp_00, eyelid_left, jaw_x, ... of a table)",
+        ),
+    };
+    let path = &job.motion;
+    if unused == channels.len() {
+        return Err(AnimationError::NothingToMove { path: path.clone(), found: other, renderer, expected, hint });
     }
-    if flame > 0 {
-        observer.note(&format!(
-            "{}: {flame} FLAME columns are left out: the mesh renderer is moved by ARKit shapes",
-            path.display()
-        ));
+    if unused > 0 {
+        let text = format!("{unused} other columns are left out: the {renderer} renderer is moved by {expected}");
+        observer.note(&format!("{}: {text}", path.display()));
     }
     Ok(())
 }
 
-/// The expression of frame `index`, in absolute coefficients.
-fn asked(job: &AnimateJob, motion: &LoadedTrack, span: Span, rest: &Expression, index: u64) -> Expression {
-    let mut expression = motion.track.sample(span.time_of(job.rate, index), job.interpolation);
+/// What frame `index` shows, in absolute coefficients.
+fn asked(job: &AnimateJob, motion: &LoadedTrack, span: Span, rest: &Expression, index: u64) -> Asked {
+    let time = span.time_of(job.rate, index);
+    let mut expression = motion.track.sample(time, job.interpolation);
     job.gains.apply(&mut expression);
     if job.relative {
         for shape in Shape::ALL {
             expression.set(shape, expression.get(shape) + rest.get(shape));
         }
     }
-    expression
+    let mut flame = motion.track.sample_flame(time, job.interpolation);
+    job.gains.apply_flame(&mut flame);
+    Asked { index, expression, flame: flame.constrained() }
 }
 
 fn open(job: &AnimateJob, format: &VideoFormat) -> Result<Vec<NamedSink>, AnimationError> {
@@ -222,7 +258,7 @@ fn summary(done: &Done<'_>) -> Summary {
         size: done.renderer.size().into(),
         framing: job.framing.name(),
         renderer: done.renderer.name(),
-        device: "cpu",
+        device: done.renderer.device(),
         seed: job.seed,
         interrupted: done.interrupted,
         portrait: PortraitSummary {

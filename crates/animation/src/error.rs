@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use moue_diffusion::DiffusionError;
 use moue_engine::EngineError;
 use moue_face::FaceError;
 use moue_media::MediaError;
@@ -30,17 +31,22 @@ pub enum AnimationError {
         problem: SpanError,
     },
     /// The motion drives nothing that the renderer can move.
-    #[error(
-        "{}: holds {found}, but the mesh renderer is moved by ARKit shapes (jawOpen, mouthSmileLeft, ...)\n\
-         hint: the columns of a table are named after the shapes; `moue animate --help` lists the formats",
-        path.display()
-    )]
+    #[error("{}: holds {found} only, but the {renderer} renderer is moved by {expected}\nhint: {hint}", path.display())]
     NothingToMove {
         /// The motion.
         path: PathBuf,
         /// What it holds instead.
         found: &'static str,
+        /// Which renderer was asked for.
+        renderer: &'static str,
+        /// What moves it.
+        expected: &'static str,
+        /// What helps.
+        hint: &'static str,
     },
+    /// The diffusion renderer cannot be made, or failed at a frame.
+    #[error(transparent)]
+    Diffusion(#[from] DiffusionError),
     /// The tracker failed.
     #[error("{}: the face tracker failed", path.display())]
     Face {
@@ -114,11 +120,16 @@ pub enum AnimationError {
         /// As asked for.
         asked: String,
     },
-    /// A renderer that this build lacks.
-    #[error(
-        "the renderer 'diffusion' is not in this build yet: it comes with a later version\nhint: use --renderer mesh"
-    )]
-    NoDiffusion,
+    /// An option that the renderer does not have.
+    #[error("{option} does not go with the {renderer} renderer\nhint: {hint}")]
+    Option {
+        /// As written on the command line.
+        option: &'static str,
+        /// Which renderer was asked for.
+        renderer: &'static str,
+        /// What helps.
+        hint: &'static str,
+    },
     /// Interrupted twice, or before there was a frame. No output exists under its final name.
     #[error("interrupted: no file was written")]
     Interrupted,

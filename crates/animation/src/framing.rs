@@ -31,6 +31,8 @@ pub enum Framing {
     /// A square around the head with room for hair and shoulders. It is moved, then made smaller, where it would
     /// leave the picture.
     Head,
+    /// The face aligned as the diffusion model was trained on it: an upright square. Only that renderer has it.
+    Face,
 }
 
 impl Framing {
@@ -39,6 +41,7 @@ impl Framing {
         match self {
             Self::Whole => "whole",
             Self::Head => "head",
+            Self::Face => "face",
         }
     }
 }
@@ -50,7 +53,8 @@ impl FromStr for Framing {
         match text {
             "whole" => Ok(Self::Whole),
             "head" => Ok(Self::Head),
-            other => Err(format!("found '{other}', expected 'whole' or 'head'")),
+            "face" => Ok(Self::Face),
+            other => Err(format!("found '{other}', expected 'whole', 'head' or 'face'")),
         }
     }
 }
@@ -132,7 +136,7 @@ impl Layout {
         let whole = [0.0, 0.0, f64::from(picture.0), f64::from(picture.1)];
         let part = match framing {
             Framing::Whole => whole,
-            Framing::Head => head_square(picture, landmarks),
+            Framing::Head | Framing::Face => head_square(picture, landmarks),
         };
         match size {
             Size::Source => Self::at_source_size(part),

@@ -7,6 +7,7 @@ use std::{
     str::FromStr,
 };
 
+use moue_diffusion::SchedulerKind;
 use moue_media::{EncoderSettings, Output};
 use moue_timeline::{FrameRate, Gains, Interpolation};
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,8 @@ pub struct AnimateJob {
     pub face: Option<usize>,
     /// The motion's file.
     pub motion: PathBuf,
+    /// Rows a second of a motion whose file does not say it (arrays).
+    pub motion_rate: Option<FrameRate>,
     /// Where it starts, in seconds of the motion.
     pub start: Option<f64>,
     /// Where it ends, in seconds of the motion.
@@ -42,8 +45,10 @@ pub struct AnimateJob {
     pub renderer: RendererKind,
     /// What it draws on.
     pub device: Device,
-    /// Recorded; the mesh renderer has no noise.
+    /// Seed of the diffusion renderer's noise; the mesh renderer has none.
     pub seed: u64,
+    /// How the diffusion renderer paints.
+    pub painting: Painting,
     /// What is written; at least one.
     pub outputs: Vec<(Output, EncoderSettings)>,
     /// Whether existing files are replaced.
@@ -58,14 +63,42 @@ impl AnimateJob {
     /// Refuses what can be refused before any file is touched; [`animate`](crate::animate) begins with it.
     ///
     /// # Errors
-    /// A renderer or device that is not there, no output, an output named twice or over an input.
+    /// Options that the renderer does not have, no output, an output named twice or over an input.
     pub fn check(&self) -> Result<(), AnimationError> {
-        match (self.renderer, self.device) {
-            (RendererKind::Diffusion, _) => return Err(AnimationError::NoDiffusion),
-            (RendererKind::Mesh, device @ Device::Cuda(_)) => {
-                return Err(AnimationError::Device { asked: device.to_string() });
+        let refuse = |option: &'static str, renderer, hint| Err(AnimationError::Option { option, renderer, hint });
+        match self.renderer {
+            RendererKind::Mesh => {
+                if let device @ Device::Cuda(_) = self.device {
+                    return Err(AnimationError::Device { asked: device.to_string() });
+                }
+                if self.framing == Framing::Face {
+                    return refuse("--framing face", "mesh", "use --framing head, a square around the head");
+                }
             }
-            (RendererKind::Mesh, Device::Auto | Device::Cpu) => {}
+            RendererKind::Diffusion => {
+                if self.framing != Framing::Face {
+                    return refuse(
+                        "--framing",
+                        "diffusion",
+                        "it paints the aligned face, a square: leave --framing out",
+                    );
+                }
+                if self.relative {
+                    return refuse("--relative", "diffusion", "the portrait's FLAME coefficients are not known");
+                }
+                if self.measure_every.is_some() {
+                    return refuse(
+                        "--measure",
+                        "diffusion",
+                        "what is measured are ARKit shapes, what is asked is FLAME",
+                    );
+                }
+                if let Size::Pixels { width, height } = self.size
+                    && width != height
+                {
+                    return refuse("--size with two different sides", "diffusion", "it paints squares, e.g. 512x512");
+                }
+            }
         }
         if self.outputs.is_empty() {
             return Err(AnimationError::NoOutput);
@@ -94,8 +127,42 @@ pub enum RendererKind {
     /// The portrait on a mesh, moved by blendshapes; on the CPU.
     #[default]
     Mesh,
-    /// A diffusion model. Not in this build.
+    /// Arc2Face with the expression and reference adapters, moved by FLAME coefficients; on the CPU or a GPU.
     Diffusion,
+}
+
+/// How the diffusion renderer paints. What is `None` is the authors' choice.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Painting {
+    /// The folder with the models; by default `MOUE_MODELS` or the user's data folder.
+    pub models: Option<PathBuf>,
+    /// The noise scheduler.
+    pub scheduler: Option<SchedulerKind>,
+    /// Denoising steps of a frame.
+    pub steps: Option<usize>,
+    /// Classifier-free guidance.
+    pub guidance: Option<f64>,
+    /// Weight of the expression.
+    pub expression_scale: Option<f64>,
+    /// Weight of the reference adapter.
+    pub reference_scale: Option<f64>,
+    /// Paint without the portrait's hair, clothes and background.
+    pub no_reference: bool,
+    /// Frames at once; as many as fit into the free memory by default.
+    pub batch: Option<usize>,
+    /// The type that the networks' weights are stored in.
+    pub precision: Option<Precision>,
+}
+
+/// The type that weights are stored in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// 32 bits.
+    F32,
+    /// 16 bits, IEEE.
+    F16,
+    /// 16 bits with the range of 32.
+    Bf16,
 }
 
 /// Where a renderer computes.
@@ -155,7 +222,7 @@ pub struct Summary {
     /// What drew the frames.
     pub renderer: &'static str,
     /// What it drew on.
-    pub device: &'static str,
+    pub device: String,
     /// As given; the mesh renderer has no noise.
     pub seed: u64,
     /// Whether it was interrupted; the outputs then hold the frames up to there.

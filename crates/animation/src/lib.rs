@@ -15,6 +15,7 @@ mod error;
 mod fidelity;
 mod framing;
 mod job;
+mod painting;
 mod portrait;
 mod preset;
 mod renderer;
@@ -27,9 +28,13 @@ pub use error::AnimationError;
 pub use fidelity::{ChannelFidelity, Fidelity, FidelityMeter};
 pub use framing::{Framing, HEAD_SIDE, Layout, MAX_SIDE, MIN_SIDE, Size};
 pub use job::{
-    AnimateJob, Device, MotionSummary, OutputSummary, PortraitSummary, QueueSummary, RendererKind, StageSummary,
-    Summary,
+    AnimateJob, Device, MotionSummary, OutputSummary, Painting, PortraitSummary, Precision, QueueSummary, RendererKind,
+    StageSummary, Summary,
 };
+pub use moue_diffusion::{DiffusionError, Preparation, SchedulerKind};
+pub use painting::Painted;
 pub use portrait::{Portrait, expression_of};
-pub use preset::{FormatVersion, InterpolationName, OutputTemplate, PresetError, PresetOutput, RunPreset, Written};
-pub use renderer::{MeshInLayout, Renderer};
+pub use preset::{
+    FormatVersion, InterpolationName, OutputTemplate, PresetError, PresetOutput, PresetPainting, RunPreset, Written,
+};
+pub use renderer::{Asked, BatchObserver, MeshInLayout, Renderer};

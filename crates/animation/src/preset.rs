@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use moue_diffusion::SchedulerKind;
 use moue_media::{EncoderSettings, Output, OutputKind};
 use moue_timeline::{FrameRate, Gains, Interpolation, nearest_name};
 use serde::{Deserialize, Deserializer};
@@ -12,7 +13,10 @@ use crate::{
 };
 
 /// Presets that are part of the program: name and text.
-const BUILT_IN: [(&str, &str); 1] = [("mesh-mp4", include_str!("../../../pipelines/mesh-mp4.yaml"))];
+const BUILT_IN: [(&str, &str); 2] = [
+    ("mesh-mp4", include_str!("../../../pipelines/mesh-mp4.yaml")),
+    ("diffusion-mp4", include_str!("../../../pipelines/diffusion-mp4.yaml")),
+];
 
 /// Everything about a run but its portrait and its motion. What is absent is left to the command line's defaults.
 #[derive(Clone, Debug, Deserialize)]
@@ -39,9 +43,28 @@ pub struct RunPreset {
     pub gain: Option<Written<Gains>>,
     /// Seed of the renderer's noise.
     pub seed: Option<u64>,
+    /// How the diffusion renderer paints.
+    #[serde(default)]
+    pub diffusion: PresetPainting,
     /// What is written.
     #[serde(default)]
     pub outputs: Vec<PresetOutput>,
+}
+
+/// How the diffusion renderer paints, in a preset.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PresetPainting {
+    /// The noise scheduler.
+    pub scheduler: Option<Written<SchedulerKind>>,
+    /// Denoising steps of a frame.
+    pub steps: Option<usize>,
+    /// Classifier-free guidance.
+    pub guidance: Option<f64>,
+    /// Weight of the expression.
+    pub expression_scale: Option<f64>,
+    /// Weight of the reference adapter.
+    pub reference_scale: Option<f64>,
 }
 
 /// One output of a preset.
@@ -243,13 +266,15 @@ mod tests {
         let preset = RunPreset::parse(
             "p.yaml",
             "moue: 1\nrenderer: mesh\nframing: head\nsize: 640x480\nfps: 29.97\ninterpolation: monotone-cubic\n\
-             relative: true\ngain: jawOpen=1.2,head=0\nseed: 7\noutputs:\n- to: out/{portrait}_{motion}.webm\n",
+             relative: true\ngain: jawOpen=1.2,head=0\nseed: 7\ndiffusion:\n  scheduler: euler\n  steps: 30\noutputs:\n- to: out/{portrait}_{motion}.webm\n",
         )
         .unwrap();
         assert_eq!(preset.framing, Some(Written(Framing::Head)));
         assert_eq!(preset.size, Some(Written(Size::Pixels { width: 640, height: 480 })));
         assert_eq!(preset.fps, Some(Written(FrameRate::new(30000, 1001).unwrap())));
         assert_eq!(preset.interpolation.map(Interpolation::from), Some(Interpolation::MonotoneCubic));
+        assert_eq!(preset.diffusion.scheduler, Some(Written(SchedulerKind::Euler)));
+        assert_eq!(preset.diffusion.steps, Some(30));
         let to = &preset.outputs[0].to.0;
         assert_eq!(to.fill(Path::new("a/me.jpg"), Path::new("take 1.csv")), "out/me_take 1.webm");
         assert!(preset.encoder_for(OutputKind::Webm).is_some());
@@ -284,7 +309,7 @@ mod tests {
         let text = RunPreset::load("mesh-mp5").unwrap_err().to_string();
         assert!(text.contains("did you mean 'mesh-mp4'?"), "{text}");
         let text = RunPreset::load("rtmp").unwrap_err().to_string();
-        assert!(text.contains("presets: mesh-mp4"), "{text}");
+        assert!(text.contains("presets: mesh-mp4, diffusion-mp4"), "{text}");
         assert!(RunPreset::load("./nowhere.yaml").unwrap_err().to_string().starts_with("./nowhere.yaml: cannot read"));
     }
 }

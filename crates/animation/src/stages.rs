@@ -1,7 +1,7 @@
 //! The stages of a run and the queues between them.
 //!
 //! ```text
-//! sample -> render (N threads, results in order) -> hand out -> write OUTPUT (one thread each)
+//! sample -> render (N threads, batches in order) -> hand out -> write OUTPUT (one thread each)
 //!                                                           \-> measure
 //! ```
 
@@ -14,8 +14,8 @@ use image::RgbImage;
 use moue_engine::{CancelToken, Pool, Receiver, Report, StageError};
 use moue_face::{Face, FaceTracker};
 use moue_media::Sink;
-use moue_timeline::Expression;
 
+use crate::renderer::{Asked, BatchObserver};
 use crate::{AnimationError, Fidelity, FidelityMeter, Observer, Renderer};
 
 /// Frames that wait before each output: enough to ride out an encoder's hiccup, few enough to stay in the cache.
@@ -28,7 +28,7 @@ pub(crate) type NamedSink = (String, Box<dyn Sink>);
 pub(crate) struct Frames<'a> {
     pub total: u64,
     pub workers: usize,
-    pub expression: &'a (dyn Fn(u64) -> Expression + Sync),
+    pub asked: &'a (dyn Fn(u64) -> Asked + Sync),
 }
 
 /// What the stages leave behind.
@@ -43,8 +43,7 @@ pub(crate) struct Outcome {
 /// A rendered frame on its way to the outputs.
 #[derive(Clone)]
 struct Rendered {
-    index: u64,
-    asked: Expression,
+    asked: Asked,
     frame: Arc<RgbImage>,
 }
 
@@ -70,11 +69,11 @@ impl<'a> Measurement<'a> {
     }
 
     fn measure(&self, rendered: &Rendered) -> Result<(), AnimationError> {
-        let faces = self
-            .tracker
-            .analyze(&rendered.frame)
-            .map_err(|source| AnimationError::Face { path: format!("frame {}", rendered.index).into(), source })?;
-        self.lock().add(&rendered.asked, self.portraits_face(&faces));
+        let faces = self.tracker.analyze(&rendered.frame).map_err(|source| AnimationError::Face {
+            path: format!("frame {}", rendered.asked.index).into(),
+            source,
+        })?;
+        self.lock().add(&rendered.asked.expression, self.portraits_face(&faces));
         Ok(())
     }
 
@@ -95,6 +94,19 @@ impl<'a> Measurement<'a> {
     }
 }
 
+/// Passes a renderer's steps on, and ends it where the run was told to stop at once.
+struct Steps<'a> {
+    observer: &'a dyn Observer,
+    token: &'a CancelToken,
+}
+
+impl BatchObserver for Steps<'_> {
+    fn step(&self, first: u64, frames: usize, done: usize, of: usize) -> Result<(), AnimationError> {
+        self.observer.step(first, frames, done, of);
+        if self.token.is_aborting() { Err(AnimationError::Interrupted) } else { Ok(()) }
+    }
+}
+
 /// Renders all frames and hands each to every output.
 pub(crate) fn run(
     frames: &Frames<'_>,
@@ -107,31 +119,35 @@ pub(crate) fn run(
     let rendered_frames = AtomicU64::new(0);
     let kept: Vec<Mutex<Option<Box<dyn Sink>>>> = sinks.iter().map(|_| Mutex::new(None)).collect();
     let (width, height) = renderer.size();
-    let spare = 2 * frames.workers + WAITING_FRAMES * (sinks.len() + 1);
+    let (workers, batch) = (if renderer.is_parallel() { 1 } else { frames.workers }, renderer.batch().max(1));
+    let spare = 2 * workers * batch + WAITING_FRAMES * (sinks.len() + 1);
     let pool = Pool::new(spare, move || RgbImage::new(width, height));
 
     let ((), report) = moue_engine::run(token, |scope| {
-        let (asked, to_render) = scope.channel::<(u64, Expression)>("asked", 2 * frames.workers);
-        let (rendered, to_hand_out) = scope.channel::<Rendered>("rendered", 1);
+        let (asked, to_render) = scope.channel::<Vec<Asked>>("asked", 2 * workers);
+        let (rendered, to_hand_out) = scope.channel::<Vec<Rendered>>("rendered", 1);
 
         scope.stage("sample", move |stage| {
-            for index in 0..frames.total {
+            for first in (0..frames.total).step_by(batch) {
                 if stage.is_finishing() {
                     break;
                 }
-                asked.send((index, (frames.expression)(index)))?;
+                let last = (first + batch as u64).min(frames.total);
+                asked.send((first..last).map(frames.asked).collect())?;
             }
             asked.close();
             Ok(())
         });
 
         let source = pool.clone();
-        let render = move |_: &mut (), (index, asked): (u64, Expression)| -> Result<Rendered, StageError> {
-            let mut frame = source.take();
-            renderer.render(&asked, &mut frame)?;
-            Ok(Rendered { index, asked, frame: Arc::new(frame) })
+        let steps = Steps { observer, token };
+        let render = move |_: &mut (), asked: Vec<Asked>| -> Result<Vec<Rendered>, StageError> {
+            let mut frames: Vec<RgbImage> = asked.iter().map(|_| source.take()).collect();
+            renderer.render(&asked, &mut frames, &steps)?;
+            let rendered = asked.into_iter().zip(frames);
+            Ok(rendered.map(|(asked, frame)| Rendered { asked, frame: Arc::new(frame) }).collect())
         };
-        scope.fan_out("render", frames.workers, to_render, rendered, |_| Ok(()), render);
+        scope.fan_out("render", workers, to_render, rendered, |_| Ok(()), render);
 
         let mut takers = Vec::new();
         for ((name, sink), kept) in sinks.into_iter().zip(&kept) {
@@ -159,17 +175,19 @@ pub(crate) fn run(
 
         let rendered_frames = &rendered_frames;
         scope.stage("hand out", move |_| {
-            while let Some(rendered) = to_hand_out.recv()? {
-                if let Some((measurement, frames)) = &tap
-                    && measurement.lock().wants(rendered.index)
-                {
-                    frames.send(rendered.clone())?;
+            while let Some(batch) = to_hand_out.recv()? {
+                for rendered in batch {
+                    if let Some((measurement, frames)) = &tap
+                        && measurement.lock().wants(rendered.asked.index)
+                    {
+                        frames.send(rendered.clone())?;
+                    }
+                    for taker in &takers {
+                        taker.send(rendered.clone())?;
+                    }
+                    pool.give_shared(rendered.frame);
+                    observer.rendered(rendered_frames.fetch_add(1, Ordering::Relaxed) + 1);
                 }
-                for taker in &takers {
-                    taker.send(rendered.clone())?;
-                }
-                pool.give_shared(rendered.frame);
-                observer.rendered(rendered_frames.fetch_add(1, Ordering::Relaxed) + 1);
             }
             takers.into_iter().for_each(moue_engine::Sender::close);
             if let Some((_, frames)) = tap {

@@ -1,9 +1,13 @@
 //! The command line.
 
+mod models;
+
+pub use models::*;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use moue_animation::{Device, Framing, Size};
+use moue_animation::{Device, Framing, SchedulerKind, Size};
 use moue_timeline::{FrameRate, Gains};
 
 const EXAMPLES: &str = "\
@@ -11,6 +15,7 @@ Examples:
   moue animate me.jpg take1.csv -o me.mp4
   moue animate me.jpg take1.csv --framing head --size 512x512 -o me.gif -o sheet.png
   moue inspect me.jpg --annotate seen.png
+  moue models list
   moue doctor
 
 Exit codes:
@@ -47,6 +52,8 @@ pub enum Command {
     /// Show what the tracker sees in a picture
     #[command(long_about = INSPECT_LONG)]
     Inspect(InspectArgs),
+    /// List, fetch and check the diffusion renderer's model files
+    Models(ModelsArgs),
     /// List what this machine can do, and what is missing
     Doctor(DoctorArgs),
 }
@@ -60,7 +67,9 @@ coefficients of Apple's 52 ARKit blendshapes (jawOpen, mouthSmileLeft, ...) and 
   - a recording of the Live Link Face app (CSV),
   - the JSON of MediaPipe's Face Landmarker, frame by frame,
   - a table of your own (CSV): a column `time` in seconds, then columns named after the shapes (0 to 1), \
-and optionally head_yaw, head_pitch, head_roll in degrees.
+and optionally head_yaw, head_pitch, head_roll in degrees,
+  - for --renderer diffusion: FLAME coefficients, as .npy or .npz arrays of 50, 53 or 55 columns, or as columns \
+exp_00 .. exp_49, eyelid_left, eyelid_right, jaw_x, jaw_y, jaw_z of a table.
 
 The file's content decides, not its name. Shapes that it does not mention stay at rest.
 
@@ -80,6 +89,9 @@ Examples:
     moue animate me.jpg take1.csv --start 3s --end 5s --fps 30 --gain 'mouthSmile=1.5,head=0' -o a.webm
   Frames as PNG files, into a folder
     moue animate me.jpg take1.csv -o frames/
+  Painted by the diffusion renderer, from FLAME coefficients
+    moue models pull
+    moue animate me.jpg flame.npz --renderer diffusion -o painted.mp4
   How well does the face obey? Measures every fifth frame; the table goes to stdout
     moue animate me.jpg take1.csv --framing head --measure -o me.mp4";
 
@@ -89,7 +101,7 @@ Examples:
 pub struct AnimateArgs {
     /// Picture with the face to animate: PNG, JPEG or WebP
     pub portrait: PathBuf,
-    /// What the face does: Live Link Face CSV, MediaPipe JSON, or a table with a time column
+    /// What the face does: Live Link Face CSV, MediaPipe JSON, a table with a time column, or FLAME arrays
     pub motion: PathBuf,
 
     /// File or folder to write; may be given several times
@@ -118,6 +130,7 @@ pub struct AnimateArgs {
     /// Part of the portrait to show: whole (default), or head, a square around it
     ///
     /// The square has room for hair and shoulders; where it would leave the picture it is moved, then made smaller.
+    /// The diffusion renderer has one framing only, face: the aligned face that it was trained on.
     #[arg(long, value_name = "whole|head", help_heading = "Picture")]
     pub framing: Option<Framing>,
     /// Size in pixels, e.g. 1920x1080, or `source`
@@ -137,6 +150,9 @@ pub struct AnimateArgs {
     /// The motion is resampled to it by time, whatever rate it was recorded at.
     #[arg(long, value_name = "RATE", help_heading = "Motion")]
     pub fps: Option<FrameRate>,
+    /// Rows a second of a motion that does not say it, such as an array (default 30)
+    #[arg(long, value_name = "RATE", help_heading = "Motion")]
+    pub motion_fps: Option<FrameRate>,
     /// Where in the motion to start, e.g. 1.5s, 800ms, 00:01:02.5 or 30f (frames)
     #[arg(long, value_name = "TIME", help_heading = "Motion")]
     pub start: Option<String>,
@@ -158,13 +174,17 @@ pub struct AnimateArgs {
     #[arg(long, value_enum, value_name = "KIND", hide_possible_values = true, help_heading = "Motion")]
     pub interpolation: Option<InterpolationArg>,
 
-    /// What draws the frames: mesh (default), built in and fast; diffusion comes with a later version
+    /// What draws the frames: mesh (default), built in and fast; or diffusion, which paints them with Arc2Face
+    ///
+    /// diffusion needs model files (`moue models list`) and a motion of FLAME coefficients; a GPU, or patience.
     #[arg(long, value_enum, value_name = "mesh|diffusion", hide_possible_values = true, help_heading = "Rendering")]
     pub renderer: Option<RendererArg>,
     /// Where to compute: auto (default), cpu or cuda:0; the mesh renderer runs on the CPU
+    ///
+    /// auto takes a GPU for diffusion if this build knows GPUs (`make cuda`) and there is one.
     #[arg(long, value_name = "DEVICE", default_value = "auto", hide_default_value = true, help_heading = "Rendering")]
     pub device: Device,
-    /// Seed for noise; recorded in the summary. The mesh renderer has none: equal inputs give equal frames
+    /// Seed of the diffusion renderer's noise; equal seeds give equal frames. The mesh renderer has no noise
     #[arg(long, value_name = "N", help_heading = "Rendering")]
     pub seed: Option<u64>,
     /// Run preset: the name of a built-in one (mesh-mp4) or a YAML file; options given here come before it
@@ -173,6 +193,51 @@ pub struct AnimateArgs {
     /// Threads that render (default: one for each core)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Rendering")]
     pub threads: Option<u16>,
+
+    #[command(flatten)]
+    pub painting: PaintingArgs,
+}
+
+/// What only the diffusion renderer has.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Diffusion renderer")]
+pub struct PaintingArgs {
+    /// Folder with the models (default: $MOUE_MODELS, else the user's data folder); see `moue models`
+    #[arg(long, value_name = "DIR")]
+    pub models: Option<PathBuf>,
+    /// Noise scheduler: dpmpp-2m (default), ddim, euler, or lcm (few steps, with the LCM-LoRA)
+    #[arg(long, value_name = "NAME")]
+    pub scheduler: Option<SchedulerKind>,
+    /// Denoising steps of a frame: 25 by default, 4 with lcm
+    #[arg(long, value_name = "N")]
+    pub steps: Option<usize>,
+    /// Classifier-free guidance: 3 by default, 1 with lcm; 1 takes half the time
+    #[arg(long, value_name = "X")]
+    pub guidance: Option<f64>,
+    /// Weight of the expression, 1 as trained
+    #[arg(long, value_name = "X")]
+    pub expression_scale: Option<f64>,
+    /// Weight of the reference adapter, 0.8 by default; more copies the portrait and weakens the expression
+    #[arg(long, value_name = "X", conflicts_with = "no_reference")]
+    pub reference_scale: Option<f64>,
+    /// Paint the person only, without the portrait's hair, clothes and background
+    #[arg(long)]
+    pub no_reference: bool,
+    /// Frames at once (default: what fits into the GPU's free memory; 1 on the CPU)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub batch: Option<u16>,
+    /// Type that weights are stored in: f32 (default on the CPU), f16 (default on a GPU) or bf16
+    ///
+    /// On the CPU the arithmetic is in f32 all the same; f16 halves the memory.
+    #[arg(long, value_enum, value_name = "f32|f16|bf16", hide_possible_values = true)]
+    pub dtype: Option<PrecisionArg>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum PrecisionArg {
+    F32,
+    F16,
+    Bf16,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -1,6 +1,9 @@
 //! Ctrl-C: once finishes what has been rendered, twice stops at once, three times leaves.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU32, Ordering},
+};
 
 use anyhow::Context;
 use moue_engine::{Cancel, CancelToken};
@@ -24,4 +27,19 @@ pub fn token(printer: Printer) -> anyhow::Result<CancelToken> {
     })
     .context("cannot listen for Ctrl-C")?;
     Ok(token)
+}
+
+/// A flag that Ctrl-C and a polite kill set, for work that has nothing to finish; `words` are said then. The second
+/// time, the program ends at once.
+pub fn flag(printer: Printer, words: &'static str) -> anyhow::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let handled = Arc::clone(&flag);
+    ctrlc::set_handler(move || {
+        if handled.swap(true, Ordering::Relaxed) {
+            std::process::exit(exit::INTERRUPTED.into());
+        }
+        printer.say(&format!("\n{words}"));
+    })
+    .context("cannot listen for Ctrl-C")?;
+    Ok(flag)
 }

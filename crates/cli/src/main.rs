@@ -24,6 +24,7 @@ fn main() -> ExitCode {
     let outcome = match &cli.command {
         Command::Animate(args) => commands::animate(args, &cli.global, printer),
         Command::Inspect(args) => commands::inspect(args, printer),
+        Command::Models(args) => commands::models(args, &cli.global, printer),
         Command::Doctor(args) => commands::doctor(args, printer),
     };
     let code = outcome.unwrap_or_else(|stop| {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use moue_animation::{Observer, Portrait};
+use moue_animation::{Observer, Portrait, Preparation};
 use moue_timeline::Shape;
 
 use crate::printer::{Printer, strong};
@@ -15,6 +15,8 @@ use crate::printer::{Printer, strong};
 const REDRAWS_HZ: u8 = 10;
 /// Time between two plain lines.
 const BETWEEN_LINES: Duration = Duration::from_secs(2);
+/// Time between two plain lines about one frame.
+const BETWEEN_STEP_LINES: Duration = Duration::from_secs(10);
 /// How many coefficients of the portrait's expression are shown.
 const SHOWN_COEFFICIENTS: usize = 5;
 /// Smaller coefficients are not worth a word.
@@ -94,6 +96,35 @@ impl Observer for Progress {
             false => format!("{} ({how})", shown.join(", ")),
         };
         self.printer.say(&format!("{} {text}", strong("the portrait's expression:")));
+    }
+
+    fn preparing(&self, what: Preparation) {
+        self.printer.say(match what {
+            Preparation::Prompt => "loading the text model",
+            Preparation::Decoder => "loading the VAE",
+            Preparation::Network => "loading the denoising network",
+            Preparation::Reference => "looking at the portrait",
+        });
+    }
+
+    fn step(&self, first: u64, frames: usize, done: usize, of: usize) {
+        let name = match frames {
+            1 => format!("frame {first}"),
+            _ => format!("frames {first} to {}", first + frames as u64 - 1),
+        };
+        match &self.form {
+            Form::Silent => {}
+            Form::Bar(bar) => bar.set_message(format!("{name}, step {done} of {of}")),
+            Form::Lines => {
+                let mut last = self.last_line.lock().unwrap_or_else(PoisonError::into_inner);
+                let (began, _) = self.started.get().copied().unwrap_or((Instant::now(), 0));
+                // Only where a frame takes long: else the lines about frames say enough.
+                if done < of && last.unwrap_or(began).elapsed() >= BETWEEN_STEP_LINES {
+                    *last = Some(Instant::now());
+                    self.printer.say(&format!("{name}, step {done} of {of}"));
+                }
+            }
+        }
     }
 
     fn started(&self, frames: u64) {

@@ -25,6 +25,16 @@ pub fn open(name: &str) -> Result<Device> {
     }
 }
 
+/// The name of the best device that this build and this machine have.
+pub fn best() -> String {
+    if cfg!(feature = "cuda") && open("cuda:0").is_ok() { "cuda:0".into() } else { "cpu".into() }
+}
+
+/// Bytes that are free on a GPU, if it tells.
+pub(crate) fn free_memory(_device: &Device) -> Option<u64> {
+    None
+}
+
 #[cfg(feature = "cuda")]
 fn cuda(index: usize) -> Result<Device> {
     Ok(Device::new_cuda(index)?)

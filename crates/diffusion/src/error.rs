@@ -58,7 +58,7 @@ pub enum DiffusionError {
         what: &'static str,
         /// Frame, from 0.
         frame: u64,
-        /// Denoising step, from 1.
+        /// Denoising step, from 1; 0 is before the first.
         step: usize,
         /// How many steps there are.
         steps: usize,

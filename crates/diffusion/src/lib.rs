@@ -10,7 +10,10 @@ mod checkpoint;
 mod config;
 pub mod device;
 mod error;
+pub mod memory;
+mod noise;
 pub mod ops;
+mod painter;
 mod sample;
 mod scheduler;
 mod synth;
@@ -20,11 +23,15 @@ mod unet;
 mod vae;
 pub mod weights;
 
+pub use candle_core::DType;
+
 pub use adapter::{EXPRESSION_SIZE, ExpressionAdapter, ExpressionProjection, ProjectionKind};
 pub use check::{CheckDepth, CheckProblem, CheckReport, FileCheck, check};
 pub use checkpoint::{Checkpoint, Compute, PROMPT, Prompts, UnetWeights};
 pub use config::{Level, ScheduleConfig, TextConfig, UnetConfig, VaeConfig};
 pub use error::{DiffusionError, ProblemKind, Result, TensorProblem};
+pub use memory::MemoryNeeds;
+pub use painter::{Painter, PainterSettings, Preparation, Step, Subject};
 pub use sample::{FrameTokens, Sampling, sample};
 pub use scheduler::{Scheduler, SchedulerKind};
 pub use synth::{Precision, Scale, SynthOptions, SynthProgress, synth};

@@ -104,7 +104,7 @@ pub fn sample(
     Ok(latents)
 }
 
-/// Refuses latents or pixels that are not finite. `first` is the number of the first frame among them.
+/// Refuses values that are not finite. `first` is the number of the first frame among them; `step` counts from 1.
 pub(crate) fn check_finite(
     what: &'static str,
     values: &Tensor,
@@ -117,6 +117,6 @@ pub(crate) fn check_finite(
     let sums: Vec<f32> = values.to_dtype(DType::F32)?.flatten_from(1)?.sum(1)?.to_vec1()?;
     match sums.iter().position(|sum| !sum.is_finite()) {
         None => Ok(()),
-        Some(i) => Err(DiffusionError::NotFinite { what, frame: first + i as u64, step: step + 1, steps, hint }),
+        Some(i) => Err(DiffusionError::NotFinite { what, frame: first + i as u64, step, steps, hint }),
     }
 }

@@ -152,22 +152,24 @@ impl ModelFolder {
 
     /// The paths of these files, in their order; if any is not there, an error that names all that are not.
     pub fn require<const N: usize>(&self, files: [ModelFile; N]) -> Result<[PathBuf; N], ModelsError> {
-        let mut missing = Vec::new();
-        let paths = files.map(|file| match self.presence(file) {
-            Presence::Present { path, .. } => path,
-            Presence::Pointer { path } => {
-                missing.push(Missing { file, pointer: Some(path) });
-                PathBuf::new()
+        let mut paths = self.require_all(files)?.into_iter();
+        Ok(files.map(|_| paths.next().unwrap_or_default()))
+    }
+
+    /// The same for any number of files.
+    pub fn require_all(&self, files: impl IntoIterator<Item = ModelFile>) -> Result<Vec<PathBuf>, ModelsError> {
+        let (mut paths, mut missing) = (Vec::new(), Vec::new());
+        for file in files {
+            match self.presence(file) {
+                Presence::Present { path, .. } => paths.push(path),
+                Presence::Pointer { path } => missing.push(Missing { file, pointer: Some(path) }),
+                Presence::Absent => missing.push(Missing { file, pointer: None }),
             }
-            Presence::Absent => {
-                missing.push(Missing { file, pointer: None });
-                PathBuf::new()
-            }
-        });
-        match missing.is_empty() {
-            true => Ok(paths),
-            false => Err(ModelsError::Missing { folder: self.path.clone(), origin: self.origin, missing }),
         }
+        if missing.is_empty() {
+            return Ok(paths);
+        }
+        Err(ModelsError::Missing { folder: self.path.clone(), origin: self.origin, missing })
     }
 }
 

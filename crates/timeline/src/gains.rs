@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::{Channel, Expression, HeadAxis, Shape, nearest_name};
+use crate::{Channel, Expression, FlameChannel, FlameExpression, HeadAxis, Shape, nearest_name};
 
 /// A factor for each channel; one where nothing was asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,6 +65,13 @@ impl Gains {
         expression.head.yaw *= self.get(Channel::Head(HeadAxis::Yaw));
         expression.head.pitch *= self.get(Channel::Head(HeadAxis::Pitch));
         expression.head.roll *= self.get(Channel::Head(HeadAxis::Roll));
+    }
+
+    /// Multiplies each FLAME coefficient by its factor.
+    pub fn apply_flame(&self, expression: &mut FlameExpression) {
+        for channel in FlameChannel::all() {
+            expression.set(channel, expression.get(channel) * self.get(Channel::Flame(channel)));
+        }
     }
 }
 
@@ -156,6 +163,10 @@ mod tests {
         assert_eq!(of("mouth=0.5", "jawOpen"), 1.0);
         assert_eq!(of("head=0", "head_roll"), 0.0);
         assert_eq!(of("all=2", "exp_07"), 2.0);
+        let mut flame = FlameExpression::from_array([0.5; 55]);
+        "exp_07=2,eyelid=0".parse::<Gains>().unwrap().apply_flame(&mut flame);
+        let at = |index: usize| flame.as_array()[index];
+        assert_eq!([at(6), at(7), at(50), at(51), at(52)], [0.5, 1.0, 0.0, 0.0, 0.5]);
         assert_eq!(of("eyelid=2", "eyelid_right"), 2.0);
         assert_eq!(of("all=0,jawOpen=1", "jawOpen"), 1.0);
         assert_eq!(of("eye=3", "eyelid_left"), 1.0);

@@ -2,8 +2,8 @@
 
 use anyhow::anyhow;
 use moue_animation::{
-    AnimateJob, AnimationError, Fidelity, Framing, HEAD_SIDE, PresetError, RendererKind, RunPreset, Size, Summary,
-    animate as run,
+    AnimateJob, AnimationError, DiffusionError, Fidelity, Framing, HEAD_SIDE, Painting, Precision, PresetError,
+    RendererKind, RunPreset, Size, Summary, animate as run,
 };
 use moue_engine::CancelToken;
 use moue_media::{EncoderSettings, MediaError, Output};
@@ -11,7 +11,7 @@ use moue_timeline::{FrameRate, Interpolation, parse_time};
 
 use super::{Outcome, Stop};
 use crate::{
-    args::{AnimateArgs, Global, InterpolationArg, RendererArg},
+    args::{AnimateArgs, Global, InterpolationArg, PrecisionArg, RendererArg},
     exit, interrupt,
     printer::{Printer, strong},
     progress::{Progress, speed},
@@ -48,25 +48,31 @@ fn job(args: &AnimateArgs, preset: Option<&RunPreset>) -> Result<AnimateJob, Sto
             "--start {from} s is not before --end {to} s\nhint: both are times from the motion's start"
         )));
     }
-    let framing = args.framing.or(preset.and_then(|p| p.framing.as_ref()).map(|f| f.0)).unwrap_or_default();
+    let renderer = match args.renderer {
+        Some(RendererArg::Mesh) => Some(RendererKind::Mesh),
+        Some(RendererArg::Diffusion) => Some(RendererKind::Diffusion),
+        None => preset.and_then(|p| p.renderer),
+    }
+    .unwrap_or_default();
+    let framing = args.framing.or(preset.and_then(|p| p.framing.as_ref()).map(|f| f.0));
+    let framing = framing.unwrap_or(match renderer {
+        RendererKind::Mesh => Framing::Whole,
+        RendererKind::Diffusion => Framing::Face,
+    });
     let default_size = match framing {
         Framing::Whole => Size::Source,
-        Framing::Head => Size::Pixels { width: HEAD_SIDE, height: HEAD_SIDE },
+        Framing::Head | Framing::Face => Size::Pixels { width: HEAD_SIDE, height: HEAD_SIDE },
     };
     let interpolation = match args.interpolation {
         Some(InterpolationArg::Linear) => Some(Interpolation::Linear),
         Some(InterpolationArg::MonotoneCubic) => Some(Interpolation::MonotoneCubic),
         None => preset.and_then(|p| p.interpolation).map(Into::into),
     };
-    let renderer = match args.renderer {
-        Some(RendererArg::Mesh) => Some(RendererKind::Mesh),
-        Some(RendererArg::Diffusion) => Some(RendererKind::Diffusion),
-        None => preset.and_then(|p| p.renderer),
-    };
     let job = AnimateJob {
         portrait: args.portrait.clone(),
         face: args.face,
         motion: args.motion.clone(),
+        motion_rate: args.motion_fps,
         start,
         end,
         interpolation: interpolation.unwrap_or_default(),
@@ -79,9 +85,10 @@ fn job(args: &AnimateArgs, preset: Option<&RunPreset>) -> Result<AnimateJob, Sto
         rate,
         framing,
         size: args.size.or(preset.and_then(|p| p.size.as_ref()).map(|size| size.0)).unwrap_or(default_size),
-        renderer: renderer.unwrap_or_default(),
+        renderer,
         device: args.device,
         seed: args.seed.or(preset.and_then(|p| p.seed)).unwrap_or(0),
+        painting: painting(args, preset),
         outputs: outputs(args, preset)?,
         overwrite: args.overwrite,
         measure_every: args.measure,
@@ -90,6 +97,27 @@ fn job(args: &AnimateArgs, preset: Option<&RunPreset>) -> Result<AnimateJob, Sto
     // What is wrong with the options alone is said before any file is touched.
     job.check().map_err(Stop::usage)?;
     Ok(job)
+}
+
+fn painting(args: &AnimateArgs, preset: Option<&RunPreset>) -> Painting {
+    let preset = preset.map(|preset| preset.diffusion.clone()).unwrap_or_default();
+    let args = &args.painting;
+    let precision = |precision| match precision {
+        PrecisionArg::F32 => Precision::F32,
+        PrecisionArg::F16 => Precision::F16,
+        PrecisionArg::Bf16 => Precision::Bf16,
+    };
+    Painting {
+        models: args.models.clone(),
+        scheduler: args.scheduler.or(preset.scheduler.map(|written| written.0)),
+        steps: args.steps.or(preset.steps),
+        guidance: args.guidance.or(preset.guidance),
+        expression_scale: args.expression_scale.or(preset.expression_scale),
+        reference_scale: args.reference_scale.or(preset.reference_scale),
+        no_reference: args.no_reference,
+        batch: args.batch.map(usize::from),
+        precision: args.dtype.map(precision),
+    }
 }
 
 fn outputs(args: &AnimateArgs, preset: Option<&RunPreset>) -> Result<Vec<(Output, EncoderSettings)>, Stop> {
@@ -116,6 +144,7 @@ fn classify(error: AnimationError, token: &CancelToken) -> Stop {
         AnimationError::Span { .. } | AnimationError::NoSuchFace { .. } | AnimationError::SourceSize { .. } => {
             exit::USAGE
         }
+        AnimationError::Diffusion(DiffusionError::Value { .. }) => exit::USAGE,
         AnimationError::Media(MediaError::Settings { .. } | MediaError::FrameSize { .. }) => exit::USAGE,
         _ => exit::FAILED,
     };

@@ -3,10 +3,12 @@
 mod animate;
 mod doctor;
 mod inspect;
+mod models;
 
 pub use animate::animate;
 pub use doctor::doctor;
 pub use inspect::inspect;
+pub use models::models;
 
 use crate::exit;
 

@@ -1,0 +1,174 @@
+//! The diffusion renderer: the networks of `moue-diffusion` behind the renderer's interface.
+
+use image::RgbImage;
+use image::imageops::{FilterType, resize};
+use moue_diffusion::memory::{MemoryNeeds, available};
+use moue_diffusion::{
+    Checkpoint, Compute, DiffusionError, Painter, PainterSettings, Preparation, Sampling, SchedulerKind, Subject,
+};
+use moue_engine::CancelToken;
+use moue_face::{FaceError, Recogniser};
+use moue_models::{ModelFile, ModelFolder, process_environment};
+
+use crate::{AnimateJob, AnimationError, Asked, BatchObserver, Device, Observer, Portrait, Precision, Renderer, Size};
+
+/// Side of the frames unless a size is asked for, in pixels: what the model was trained on.
+const PAINTED_SIDE: u32 = 512;
+/// Frames at once that are worth it where memory is plenty.
+const MOST_AT_ONCE: usize = 8;
+
+/// A person ready to be painted.
+pub struct Painted {
+    painter: Painter,
+    batch: usize,
+    device: String,
+}
+
+impl Painted {
+    /// Finds the models, says whether they fit into memory, and lets them see the portrait.
+    ///
+    /// # Errors
+    /// Models that are missing or damaged, too little memory, a device that is not there, settings out of range.
+    pub fn new(
+        job: &AnimateJob,
+        portrait: &Portrait,
+        frames: u64,
+        observer: &dyn Observer,
+        token: &CancelToken,
+    ) -> Result<Self, AnimationError> {
+        let folder =
+            ModelFolder::find(job.painting.models.as_deref(), &process_environment).map_err(DiffusionError::from)?;
+        let settings = settings(job);
+        require(&folder, &settings)?;
+        let (compute, device) = compute(job)?;
+        let checkpoint = Checkpoint::open(&folder)?;
+        let needs = MemoryNeeds::estimate(&checkpoint, &compute, &settings)?;
+        let free = available(&compute.device);
+        let most = MOST_AT_ONCE.min(usize::try_from(frames).unwrap_or(MOST_AT_ONCE));
+        let batch = match job.painting.batch {
+            Some(batch) => batch,
+            // On the CPU the frames of a batch share the cores: nothing is gained.
+            None if compute.device.is_cpu() => needs.batch(free, 1, &compute)?,
+            None => needs.batch(free, most, &compute)?,
+        };
+        needs.check(free, batch, &compute)?;
+        tracing::info!(?free, peak = needs.peak(batch), batch, device, ?settings, "painting");
+
+        let face = |source: FaceError| AnimationError::Face { path: portrait.path.clone(), source };
+        let seen = portrait.face();
+        let [recogniser] = folder.require([ModelFile::Recogniser]).map_err(DiffusionError::from)?;
+        let identity = Recogniser::load(&recogniser)
+            .and_then(|net| net.embed(&seen.identity_crop(&portrait.image)?))
+            .map_err(face)?;
+        let aligned = seen.aligned(&portrait.image).map_err(face)?.picture;
+        let (width, height) = settings.size;
+        let aligned = if aligned.dimensions() == settings.size {
+            aligned
+        } else {
+            resize(&aligned, width, height, FilterType::Lanczos3)
+        };
+        let subject = Subject { face: identity.values(), portrait: &aligned };
+        let prepare = &mut |what: Preparation| {
+            observer.preparing(what);
+            if token.is_finishing() { Err(DiffusionError::Cancelled) } else { Ok(()) }
+        };
+        let painter = Painter::new(checkpoint, compute, settings, subject, prepare).map_err(stopped)?;
+        Ok(Self { painter, batch, device })
+    }
+}
+
+/// All the files that a run needs, so that what is missing is told at once.
+fn require(folder: &ModelFolder, settings: &PainterSettings) -> Result<(), AnimationError> {
+    let few_steps = (settings.sampling.scheduler == SchedulerKind::Lcm).then_some(ModelFile::LcmLora);
+    folder.require_all(ModelFile::required().chain(few_steps)).map_err(DiffusionError::from)?;
+    Ok(())
+}
+
+fn settings(job: &AnimateJob) -> PainterSettings {
+    let asked = &job.painting;
+    let usual = match asked.scheduler {
+        Some(SchedulerKind::Lcm) => Sampling::few_steps(),
+        _ => Sampling::default(),
+    };
+    let sampling = Sampling {
+        scheduler: asked.scheduler.unwrap_or(usual.scheduler),
+        steps: asked.steps.unwrap_or(usual.steps),
+        guidance: asked.guidance.unwrap_or(usual.guidance),
+        expression_scale: asked.expression_scale.unwrap_or(usual.expression_scale),
+    };
+    let usual = PainterSettings::default();
+    let size = match job.size {
+        Size::Pixels { width, height } => (width, height),
+        Size::Source => (PAINTED_SIDE, PAINTED_SIDE),
+    };
+    let reference_scale = if asked.no_reference { None } else { asked.reference_scale.or(usual.reference_scale) };
+    PainterSettings { sampling, reference_scale, seed: job.seed, size }
+}
+
+fn compute(job: &AnimateJob) -> Result<(Compute, String), AnimationError> {
+    let name = match job.device {
+        Device::Auto => moue_diffusion::device::best(),
+        device => device.to_string(),
+    };
+    let device = moue_diffusion::device::open(&name)?;
+    let dtype = match job.painting.precision {
+        Some(Precision::F32) => moue_diffusion::DType::F32,
+        Some(Precision::F16) => moue_diffusion::DType::F16,
+        Some(Precision::Bf16) => moue_diffusion::DType::BF16,
+        None if device.is_cpu() => moue_diffusion::DType::F32,
+        None => moue_diffusion::DType::F16,
+    };
+    Ok((Compute { device, dtype }, name))
+}
+
+/// A run that was told to stop is interrupted, not failed.
+fn stopped(error: DiffusionError) -> AnimationError {
+    match error {
+        DiffusionError::Cancelled => AnimationError::Interrupted,
+        error => error.into(),
+    }
+}
+
+impl Renderer for Painted {
+    fn name(&self) -> &'static str {
+        "diffusion"
+    }
+
+    fn device(&self) -> String {
+        self.device.clone()
+    }
+
+    fn size(&self) -> (u32, u32) {
+        self.painter.settings().size
+    }
+
+    fn batch(&self) -> usize {
+        self.batch
+    }
+
+    fn is_parallel(&self) -> bool {
+        true
+    }
+
+    fn render(
+        &self,
+        asked: &[Asked],
+        frames: &mut [RgbImage],
+        observer: &dyn BatchObserver,
+    ) -> Result<(), AnimationError> {
+        let first = asked.first().map_or(0, |asked| asked.index);
+        let expressions: Vec<_> = asked.iter().map(|asked| *asked.flame.as_array()).collect();
+        let mut told = None;
+        let painted = self.painter.paint(first, &expressions, &mut |step| {
+            observer.step(first, asked.len(), step.done, step.of).map_err(|error| {
+                told = Some(error);
+                DiffusionError::Cancelled
+            })
+        });
+        let painted = painted.map_err(|error| told.take().unwrap_or_else(|| stopped(error)))?;
+        for (frame, picture) in frames.iter_mut().zip(painted) {
+            *frame = picture;
+        }
+        Ok(())
+    }
+}
