@@ -79,7 +79,7 @@ fn watch(bytes: &Bytes, file: ModelFile, event: PullEvent<'_>) {
             match source {
                 PullSource::Folder => "was there",
                 PullSource::Cache => "from the cache",
-                PullSource::Hub => "fetched",
+                _ => "fetched",
             },
         ),
         _ => {}
