@@ -13,7 +13,7 @@
 #   --programs DIR    the folder of parity, bench and synth; target/cuda/release/examples
 #   --models DIR      a folder of models to measure with; by default random ones are made
 #   --scale S         their size: sd15, as Stable Diffusion 1.5; or tiny, to try the script
-#   --frames N        how many frames to measure (4)
+#   --frames N        how many frames to measure at once (4)
 #   --out DIR         where logs and tables go (out/gpu)
 #   --pytorch ARGS    more arguments for benches/pytorch.py, in one word
 #   PYTHON            another python3
@@ -189,10 +189,11 @@ if wants bench; then
         }
     fi
     for dtype in ${measured//,/ }; do
-        measure 25-steps "$dtype" --steps 25 --guidance 3
-        measure 25-steps-no-reference "$dtype" --steps 25 --guidance 3 --no-reference
+        measure parts "$dtype" --only unet_pass,unet_cfg_pair,unet_pass_reference,vae_decode
+        measure 25-steps "$dtype" --only frames --steps 25 --guidance 3
+        measure 25-steps-no-reference "$dtype" --only frames --steps 25 --guidance 3 --no-reference
         # One pass a step, as benches/pytorch.py does in frame_4_steps.
-        measure 4-steps "$dtype" --steps 4 --guidance 1
+        measure 4-steps "$dtype" --only frames --steps 4 --guidance 1
     done
 fi
 
@@ -217,5 +218,5 @@ if wants pytorch; then
     fi
 fi
 
-"$python" tests/gpu/table.py "$out" "$(date -u +%Y-%m-%d)" "$hardware" "$device" | tee "$out/table.md" || failed=1
+"$python" tests/gpu/table.py "$out" "$(date -u +%Y-%m-%d)" "$hardware" "$device" "$frames" | tee "$out/table.md" || failed=1
 exit "$failed"

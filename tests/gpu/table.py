@@ -1,9 +1,10 @@
 """Reads what check.sh left in a folder and prints it as one table.
 
-    python3 tests/gpu/table.py FOLDER DATE HARDWARE DEVICE
+    python3 tests/gpu/table.py FOLDER DATE HARDWARE DEVICE FRAMES
 
 bench.LABEL.DTYPE.jsonl and pytorch.MODE.DTYPE.jsonl hold one measurement a line,
 {"what": ..., "seconds": ...}; the .mib beside each is the peak of memory in MiB.
+"frames" of bench are FRAMES frames; the table has the time of one.
 """
 
 import json
@@ -11,7 +12,7 @@ import pathlib
 import sys
 
 # What our runs call a frame, and what benches/pytorch.py calls the same work.
-SAME = {("4-steps", "frame"): "frame_4_steps"}
+SAME = {("4-steps", "frames"): "frame_4_steps"}
 
 
 def lines(path):
@@ -56,9 +57,9 @@ def table(header, rows):
 
 
 def main():
-    if len(sys.argv) != 5:
+    if len(sys.argv) != 6:
         sys.exit(__doc__)
-    folder, (date, hardware, device) = pathlib.Path(sys.argv[1]), sys.argv[2:]
+    folder, (date, hardware, device, frames) = pathlib.Path(sys.argv[1]), sys.argv[2:]
     print(f"{date}, {device}: {hardware}\n")
 
     parity = folder / "parity.tsv"
@@ -75,14 +76,16 @@ def main():
     for label, dtype, path in runs(folder, "bench"):
         peak = mib(path)
         for what, seconds, row in lines(path):
+            if what == "frames":
+                seconds /= int(frames)
             same = SAME.get((label, what), what)
             eager, compiled = theirs.get(("eager", dtype, same)), theirs.get(("compile", dtype, same))
             compared |= {("eager", dtype, same), ("compile", dtype, same)}
             own = row.get("peak_bytes")
             rows.append(
-                [label, what, dtype, shown(seconds)]
+                [label, "one frame" if what == "frames" else what, dtype, shown(seconds)]
                 + [shown(eager), ratio(eager, seconds), shown(compiled), ratio(compiled, seconds)]
-                + ["–" if own is None else f"{own / 2**20:.0f} MiB", "–" if peak is None else f"{peak} MiB"]
+                + ["–" if own is None else f"{own / 2**20:.0f} MiB", "–" if peak is None or device == "cpu" else f"{peak} MiB"]
             )
     for (mode, dtype, what), seconds in theirs.items():
         if (mode, dtype, what) not in compared:
@@ -93,7 +96,7 @@ def main():
         print(f"PyTorch {', '.join(sorted(versions))}. " if versions else "", end="")
         print("Ratios are PyTorch's time by ours: above 1 we are faster.\n")
         table(
-            ["run", "what", "type", "ours", "PyTorch eager", "ratio", "PyTorch compiled", "ratio", "peak", "peak of the process"],
+            ["run", "what", "type", "ours", "PyTorch eager", "ratio", "PyTorch compiled", "ratio", "memory", "GPU memory"],
             rows,
         )
     peaks = [(mode, dtype, mib(path)) for mode, dtype, path in runs(folder, "pytorch")]
