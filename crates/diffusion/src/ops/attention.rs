@@ -4,7 +4,7 @@ use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor
 use rayon::prelude::*;
 
 use super::gemm::{Into, Mat, gemm};
-use super::simd::{dispatch, exp};
+use super::simd::{exp, vectorized};
 use super::{on_cpu, values};
 
 /// What a query may look at.
@@ -141,7 +141,8 @@ impl Kernel {
             scratch.result.fill(0.0);
             for start in (0..visible).step_by(KEYS) {
                 let count = KEYS.min(visible - start);
-                let scores = &mut scratch.scores[..queries * count];
+                let Scratch { scores, sums, maxima, result } = scratch;
+                let scores = &mut scores[..queries * count];
                 let queries_of_head = Mat::rows(&q[at..], queries, width, features);
                 let keys_of_head = Mat::rows(&k[start * features + at..], count, width, features);
                 gemm(scores, count, queries_of_head, keys_of_head.t(), scale, Into::Replace);
@@ -151,24 +152,40 @@ impl Kernel {
                         row[seen..].fill(f32::NEG_INFINITY);
                     }
                 }
-                let state = scratch.maxima.iter_mut().zip(&mut scratch.sums);
-                let rows = scores.chunks_exact_mut(count).zip(scratch.result.chunks_exact_mut(width)).zip(state);
-                dispatch(|| {
-                    for ((row, result), (maximum, sum)) in rows {
-                        let new = maximum.max(largest(row));
-                        let correction = exp(*maximum - new);
-                        *sum = *sum * correction + exponentials(row, new);
-                        *maximum = new;
-                        result.iter_mut().for_each(|r| *r *= correction);
-                    }
-                });
+                absorb(scores, count, result, width, maxima, sums);
                 let values_of_head = Mat::rows(&v[start * features + at..], count, width, features);
                 let weights = Mat::rows(scores, queries, count, count);
-                gemm(&mut scratch.result, width, weights, values_of_head, 1.0, Into::Add);
+                gemm(result, width, weights, values_of_head, 1.0, Into::Add);
             }
             let rows = scratch.result.chunks_exact(width).zip(&scratch.sums);
             for (out, (result, sum)) in out.chunks_exact_mut(features).zip(rows) {
                 out[at..at + width].iter_mut().zip(result).for_each(|(o, r)| *o = r / sum);
+            }
+        }
+    }
+}
+
+vectorized! {
+    /// Turns rows of `count` scores into weights, and corrects what earlier keys have left of each row: its result of
+    /// `width` numbers, its maximum and its sum.
+    fn absorb<'a>(
+        scores: &'a mut [f32],
+        count: usize,
+        results: &'a mut [f32],
+        width: usize,
+        maxima: &'a mut [f32],
+        sums: &'a mut [f32],
+    ) {
+        let state = maxima.iter_mut().zip(sums);
+        for ((row, result), (maximum, sum)) in
+            scores.chunks_exact_mut(count).zip(results.chunks_exact_mut(width)).zip(state)
+        {
+            let new = maximum.max(largest(row));
+            let correction = exp(*maximum - new);
+            *sum = *sum * correction + exponentials(row, new);
+            *maximum = new;
+            for r in result {
+                *r *= correction;
             }
         }
     }

@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, CustomOp1, D, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use super::simd::{dispatch, gelu};
+use super::simd::{gelu, vectorized};
 use super::{on_cpu, values};
 
 /// The first half of the last dimension times the exact GELU of the second half.
@@ -45,14 +45,18 @@ impl CustomOp1 for Geglu {
         out.par_chunks_exact_mut(width).zip(input.par_chunks_exact(2 * width)).with_min_len(16).for_each(
             |(out, row)| {
                 let (value, gate) = row.split_at(width);
-                dispatch(|| {
-                    for ((out, &value), &gate) in out.iter_mut().zip(value).zip(gate) {
-                        *out = value * gelu(gate);
-                    }
-                });
+                gated(out, value, gate);
             },
         );
         Ok((CpuStorage::F32(out), dims.into()))
+    }
+}
+
+vectorized! {
+    fn gated<'a>(out: &'a mut [f32], values: &'a [f32], gates: &'a [f32]) {
+        for ((out, &value), &gate) in out.iter_mut().zip(values).zip(gates) {
+            *out = value * gelu(gate);
+        }
     }
 }
 

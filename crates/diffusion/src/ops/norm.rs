@@ -4,7 +4,7 @@ use candle_core::{CpuStorage, CustomOp1, D, DType, Layout, Module, Result, Shape
 use candle_nn::VarBuilder;
 use rayon::prelude::*;
 
-use super::simd::{dispatch, silu};
+use super::simd::{silu, vectorized};
 use super::{on_cpu, values};
 
 /// Group normalisation with a weight and a bias per channel.
@@ -96,20 +96,44 @@ impl CustomOp1 for GroupKernel {
         let groups = input.par_chunks_exact(per_group * pixels);
         out.par_chunks_exact_mut(per_group * pixels).zip(groups).enumerate().for_each(|(index, (out, group))| {
             let first = index % self.groups * per_group;
-            dispatch(|| {
-                let (mean, scale) = moments(group, self.eps);
-                for (c, (out, values)) in out.chunks_exact_mut(pixels).zip(group.chunks_exact(pixels)).enumerate() {
-                    let weight = self.weight[first + c] * scale;
-                    let bias = self.bias[first + c] - mean * weight;
-                    if self.silu {
-                        out.iter_mut().zip(values).for_each(|(o, &x)| *o = silu(x.mul_add(weight, bias)));
-                    } else {
-                        out.iter_mut().zip(values).for_each(|(o, &x)| *o = x.mul_add(weight, bias));
-                    }
-                }
-            });
+            let channels = first..first + per_group;
+            let affine = (&self.weight[channels.clone()], &self.bias[channels]);
+            normalise_group(out, group, affine, self.eps, self.silu);
         });
         Ok((CpuStorage::F32(out), xl.shape().clone()))
+    }
+}
+
+vectorized! {
+    /// `affine` is a weight and a bias for each channel of the group.
+    fn normalise_group<'a>(
+        out: &'a mut [f32],
+        group: &'a [f32],
+        affine: (&'a [f32], &'a [f32]),
+        eps: f64,
+        activate: bool,
+    ) {
+        let (mean, scale) = moments(group, eps);
+        let pixels = group.len() / affine.0.len();
+        let channels = out.chunks_exact_mut(pixels).zip(group.chunks_exact(pixels));
+        for ((out, values), (&weight, &bias)) in channels.zip(affine.0.iter().zip(affine.1)) {
+            let weight = weight * scale;
+            let bias = bias - mean * weight;
+            if activate {
+                out.iter_mut().zip(values).for_each(|(o, &x)| *o = silu(x.mul_add(weight, bias)));
+            } else {
+                out.iter_mut().zip(values).for_each(|(o, &x)| *o = x.mul_add(weight, bias));
+            }
+        }
+    }
+}
+
+vectorized! {
+    fn normalise_row<'a>(out: &'a mut [f32], row: &'a [f32], affine: (&'a [f32], &'a [f32]), eps: f64) {
+        let (mean, scale) = moments(row, eps);
+        for ((out, &x), (&weight, &bias)) in out.iter_mut().zip(row).zip(affine.0.iter().zip(affine.1)) {
+            *out = ((x - mean) * scale).mul_add(weight, bias);
+        }
     }
 }
 
@@ -202,13 +226,7 @@ impl CustomOp1 for LayerKernel {
         let mut out = vec![0f32; input.len()];
         out.par_chunks_exact_mut(features).zip(input.par_chunks_exact(features)).with_min_len(32).for_each(
             |(out, row)| {
-                dispatch(|| {
-                    let (mean, scale) = moments(row, self.eps);
-                    let affine = self.weight.iter().zip(&self.bias);
-                    for ((out, &x), (&weight, &bias)) in out.iter_mut().zip(row).zip(affine) {
-                        *out = ((x - mean) * scale).mul_add(weight, bias);
-                    }
-                });
+                normalise_row(out, row, (&self.weight, &self.bias), self.eps);
             },
         );
         Ok((CpuStorage::F32(out), xl.shape().clone()))

@@ -5,13 +5,33 @@
 
 use std::sync::LazyLock;
 
-static ARCH: LazyLock<pulp::Arch> = LazyLock::new(pulp::Arch::new);
+/// The instruction set of this machine.
+pub(super) static ARCH: LazyLock<pulp::Arch> = LazyLock::new(pulp::Arch::new);
 
-/// Runs `f`, compiled for the best instruction set there is. What `f` calls must be `#[inline(always)]`.
-#[inline]
-pub(super) fn dispatch<R>(f: impl FnOnce() -> R) -> R {
-    ARCH.dispatch(f)
+/// Makes a function whose body is compiled for several instruction sets. What it calls must be `#[inline(always)]`;
+/// references name their lifetimes. A closure given to `pulp` would not do: the compiler may leave it out of line, where it is
+/// compiled for the oldest machine and every `mul_add` becomes a call.
+macro_rules! vectorized {
+    ($(#[$attribute:meta])* fn $name:ident<$($life:lifetime),+>($($argument:ident: $type:ty),* $(,)?) $body:block) => {
+        $(#[$attribute])*
+        fn $name<$($life),+>($($argument: $type),*) {
+            struct Arguments<$($life),+> {
+                $($argument: $type,)*
+                lives: std::marker::PhantomData<($(&$life (),)+)>,
+            }
+            impl<$($life),+> pulp::NullaryFnOnce for Arguments<$($life),+> {
+                type Output = ();
+                #[inline(always)]
+                fn call(self) {
+                    let Self { $($argument,)* lives: _ } = self;
+                    $body
+                }
+            }
+            $crate::ops::simd::ARCH.dispatch(Arguments { $($argument,)* lives: std::marker::PhantomData })
+        }
+    };
 }
+pub(super) use vectorized;
 
 /// e to the power of `x`, for `x` up to 88, with a relative error below 2e-7; 0 below -87.
 ///

@@ -8,7 +8,7 @@
 use rayon::prelude::*;
 
 use super::gemm::{Into, Mat, gemm};
-use super::simd::dispatch;
+use super::simd::vectorized;
 
 /// Outputs along one side of a tile.
 const OUT: usize = 4;
@@ -46,29 +46,31 @@ pub(super) fn transform_kernels(g: &Geometry, weight: &[f32]) -> Vec<f32> {
     let mut transformed = vec![0f32; ELEMENTS * plane];
     // Each of the six rows of a transformed kernel needs only one combination of the kernel's rows.
     transformed.par_chunks_exact_mut(plane).enumerate().for_each(|(element, target)| {
-        let (i, j) = (element / IN, element % IN);
-        dispatch(|| {
-            for (value, kernel) in target.iter_mut().zip(weight.as_chunks::<9>().0) {
-                let column = |x: usize| filter(i, kernel[x], kernel[3 + x], kernel[6 + x]);
-                *value = filter(j, column(0), column(1), column(2));
-            }
-        });
+        transform_element(target, weight.as_chunks::<9>().0, element / IN, element % IN);
     });
     transformed
 }
 
-/// Row `i` of the matrix G, times (a, b, c).
-#[inline(always)]
-fn filter(i: usize, a: f32, b: f32, c: f32) -> f32 {
-    match i {
-        0 => a / 4.0,
-        1 => -(a + b + c) / 6.0,
-        2 => (b - a - c) / 6.0,
-        3 => a / 24.0 + b / 12.0 + c / 6.0,
-        4 => a / 24.0 - b / 12.0 + c / 6.0,
-        _ => c,
+vectorized! {
+    /// Element (i, j) of each transformed kernel.
+    fn transform_element<'a>(target: &'a mut [f32], kernels: &'a [[f32; 9]], i: usize, j: usize) {
+        let ([a, b, c], [d, e, f]) = (FILTER[i], FILTER[j]);
+        for (value, k) in target.iter_mut().zip(kernels) {
+            let column = |x: usize| a * k[x] + b * k[3 + x] + c * k[6 + x];
+            *value = d * column(0) + e * column(1) + f * column(2);
+        }
     }
 }
+
+/// The matrix G.
+const FILTER: [[f32; 3]; IN] = [
+    [1.0 / 4.0, 0.0, 0.0],
+    [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
+    [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
+    [1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0],
+    [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
+    [0.0, 0.0, 1.0],
+];
 
 /// `out[(o, y, x)] = bias[o] + sum of weight[(o, c, i, j)] * input[(c, y + i - 1, x + j - 1)]` for one picture, with
 /// `kernels` from [`transform_kernels`].
@@ -113,7 +115,7 @@ fn gather(g: &Geometry, input: &[f32], first: usize, rows: usize, seen: &mut [f3
             let mut targets = targets;
             for row in 0..rows {
                 load(g, plane, (first + row) * OUT, cols, phases);
-                dispatch(|| transform(phases, mixed, cols, row, &mut targets));
+                transform(phases, mixed, cols, row, &mut targets);
             }
         },
     );
@@ -149,8 +151,8 @@ fn input_transform(d: [f32; IN]) -> [f32; IN] {
     [4.0 * d0 - 5.0 * d2 + d4, even + odd, even - odd, even2 + odd2, even2 - odd2, 4.0 * d1 - 5.0 * d3 + d5]
 }
 
-#[inline(always)]
-fn transform(phases: &[f32], mixed: &mut [f32], cols: usize, row: usize, targets: &mut [&mut [f32]]) {
+vectorized! {
+    fn transform<'a, 'b>(phases: &'a [f32], mixed: &'a mut [f32], cols: usize, row: usize, targets: &'a mut [&'b mut [f32]]) {
     let length = OUT * (cols + 1);
     let rows: [&[f32]; IN] = std::array::from_fn(|i| &phases[i * length..][..length]);
     for x in 0..length {
@@ -172,6 +174,7 @@ fn transform(phases: &[f32], mixed: &mut [f32], cols: usize, row: usize, targets
         }
     }
 }
+}
 
 /// The four rows of the matrix A transposed, times a vector of six.
 #[inline(always)]
@@ -180,6 +183,35 @@ fn output_transform(m: [f32; IN]) -> [f32; OUT] {
     let (sum, difference) = (m1 + m2, m1 - m2);
     let (sum2, difference2) = (m3 + m4, m3 - m4);
     [m0 + sum + sum2, difference + 2.0 * difference2, sum + 4.0 * sum2, difference + 8.0 * difference2 + m5]
+}
+
+vectorized! {
+    /// One row of tiles of one channel: 36 lines of products become four rows of pixels.
+    fn restore<'a>(
+        lines: &'a [&'a [f32]; ELEMENTS],
+        mixed: &'a mut [f32],
+        pixels: &'a mut [f32],
+        cols: usize,
+        bias: f32,
+    ) {
+        for i in 0..IN {
+            let line: [&[f32]; IN] = std::array::from_fn(|j| &lines[i * IN + j][..cols]);
+            for t in 0..cols {
+                let values = output_transform(std::array::from_fn(|j| line[j][t]));
+                for (p, value) in values.into_iter().enumerate() {
+                    mixed[(i * OUT + p) * cols + t] = value;
+                }
+            }
+        }
+        for p in 0..OUT {
+            for t in 0..cols {
+                let values = output_transform(std::array::from_fn(|i| mixed[(i * OUT + p) * cols + t]));
+                for (y, value) in values.into_iter().enumerate() {
+                    pixels[(y * cols + t) * OUT + p] = value + bias;
+                }
+            }
+        }
+    }
 }
 
 /// Transforms the products back and writes the pixels of `rows` rows of tiles.
@@ -195,24 +227,7 @@ fn scatter(g: &Geometry, products: &[f32], bias: &[f32], first: usize, rows: usi
             for row in 0..rows {
                 let line: [&[f32]; ELEMENTS] =
                     std::array::from_fn(|e| &products[(e * g.out_channels + o) * tiles + row * cols..][..cols]);
-                dispatch(|| {
-                    for i in 0..IN {
-                        for t in 0..cols {
-                            let values = output_transform(std::array::from_fn(|j| line[i * IN + j][t]));
-                            for (p, value) in values.into_iter().enumerate() {
-                                mixed[(i * OUT + p) * cols + t] = value;
-                            }
-                        }
-                    }
-                    for p in 0..OUT {
-                        for t in 0..cols {
-                            let values = output_transform(std::array::from_fn(|i| mixed[(i * OUT + p) * cols + t]));
-                            for (y, value) in values.into_iter().enumerate() {
-                                pixels[(y * cols + t) * OUT + p] = value + bias;
-                            }
-                        }
-                    }
-                });
+                restore(&line, mixed, pixels, cols, bias);
                 let y = (first + row) * OUT;
                 for (target, source) in plane[y * g.width..]
                     .chunks_exact_mut(g.width)
