@@ -145,20 +145,7 @@ impl ExpressionAdapter {
         let projection = ExpressionProjection::read(&projection_store, hidden)?;
         projection_store.finish()?;
         let file = WeightFile::open(path)?;
-        // `{n}.to_q_lora.down.weight` is a change of `<layer n>.to_q`; the number becomes the layer's name.
-        let changes: Vec<(String, String)> = file
-            .tensors()
-            .keys()
-            .filter(|name| name.contains("_lora."))
-            .map(|name| {
-                let layer = |name: &str| {
-                    let (n, rest) = name.strip_prefix("ip_adapter.")?.split_once('.')?;
-                    Some(format!("{}.{rest}", layers.get(n.parse::<usize>().ok()?)?))
-                };
-                // A layer that the network does not have keeps its name, for the error to tell.
-                (name.clone(), layer(name).unwrap_or_else(|| name.clone()))
-            })
-            .collect();
+        let changes = lora_names(&file, layers);
         let lora = if changes.is_empty() { None } else { Some(Arc::new(Lora::read(&file, changes, network)?)) };
         Ok(Self { projection, attention: store("ip_adapter.")?, lora, projection_store })
     }
@@ -167,6 +154,17 @@ impl ExpressionAdapter {
     pub fn extra(&self) -> Vec<crate::TensorProblem> {
         extra(&self.projection_store, &self.attention)
     }
+}
+
+/// The names of an adapter's LoRA in its file, and the same as names of the network: `{n}.to_q_lora.down.weight` is a
+/// change of `<layer n>.to_q`. A layer that the network does not have keeps its name, for the error to tell.
+pub(crate) fn lora_names(file: &WeightFile, layers: &[String]) -> Vec<(String, String)> {
+    let layer = |name: &str| {
+        let (n, rest) = name.strip_prefix("ip_adapter.")?.split_once('.')?;
+        Some(format!("{}.{rest}", layers.get(n.parse::<usize>().ok()?)?))
+    };
+    let names = file.tensors().keys().filter(|name| name.contains("_lora."));
+    names.map(|name| (name.clone(), layer(name).unwrap_or_else(|| name.clone()))).collect()
 }
 
 /// Tensors of an adapter's file that neither its projection nor the network has taken, and that are no LoRA's.

@@ -262,7 +262,7 @@ impl Checker<'_> {
         let extra = adapter::extra(&projection, &attention).into_iter();
         // Of a projection that is not known, all is extra; that it is not known has been said.
         self.tensors(file, extra.filter(|extra| is_known || !extra.name.starts_with("image_proj.")).collect());
-        let changes = lora_names(attention.file(), &config.attention_layers());
+        let changes = adapter::lora_names(attention.file(), &config.attention_layers());
         self.tensors(file, lora_problems(attention.file(), changes, modules));
     }
 }
@@ -273,16 +273,6 @@ fn modules(config: &UnetConfig) -> Result<BTreeMap<String, Vec<usize>>> {
     DenoisingUnet::new(&network.builder(), config, None)?;
     let tensors = network.tensors().into_iter();
     Ok(tensors.filter_map(|(name, shape)| Some((name.strip_suffix(".weight")?.to_owned(), shape))).collect())
-}
-
-/// The names of an adapter's LoRA, and the same with the names of the layers that their numbers stand for.
-fn lora_names(file: &WeightFile, layers: &[String]) -> Vec<(String, String)> {
-    let layer = |name: &str| {
-        let (n, rest) = name.strip_prefix("ip_adapter.")?.split_once('.')?;
-        Some(format!("{}.{rest}", layers.get(n.parse::<usize>().ok()?)?))
-    };
-    let names = file.tensors().keys().filter(|name| name.contains("_lora."));
-    names.map(|name| (name.clone(), layer(name).unwrap_or_else(|| name.clone()))).collect()
 }
 
 /// The error without the file's name before it, which stands beside it in the report.
