@@ -115,7 +115,11 @@ fn every_example_track_is_read() {
         if path.extension().is_some_and(|ending| ending == "csv" || ending == "json") {
             let arguments = ["-o", "a.gif", "--overwrite", "--end", "0.2s", "--quiet"];
             let ran = bench.animate("me.png", path.to_str().unwrap(), &arguments);
-            assert_eq!(ran.succeeded().stderr, "", "{}", path.display());
+            if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("flame_")) {
+                ran.failed(1, &["FLAME coefficients only", "--renderer diffusion"]);
+            } else {
+                assert_eq!(ran.succeeded().stderr, "", "{}", path.display());
+            }
             count += 1;
         }
     }

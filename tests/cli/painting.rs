@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use crate::harness::{Bench, Ran, probe};
+use crate::harness::{Bench, Ran, probe, repository};
 
 /// A folder with tiny models, a portrait and `flame.csv`, whose jaw opens for `rows` rows of 0.04 s.
 fn studio(rows: usize) -> Bench {
@@ -57,7 +57,7 @@ fn frames_depend_on_seed_and_expression_alone() {
     paint(&bench, "flame.csv", &["-o", "two/", "--seed", "3", "--batch", "2"]).succeeded();
     paint(&bench, "flame.csv", &["-o", "part/", "--seed", "3", "--start", "2f"]).succeeded();
     paint(&bench, "flame.csv", &["-o", "other/", "--seed", "4"]).succeeded();
-    let file = |folder: &str, index: usize| frame(&bench, &format!("{folder}/{index:06}.png"));
+    let file = |folder: &str, index: usize| frame(&bench, &format!("{folder}/{index:05}.png"));
     let picture = |bytes: &[u8]| image::load_from_memory(bytes).unwrap().to_rgb8().into_raw();
     for index in 0..5 {
         let (one, two) = (picture(&file("one", index)), picture(&file("two", index)));
@@ -115,7 +115,7 @@ fn what_it_cannot_do_is_refused_before_the_models_are_loaded() {
         (&["--size", "64x128"], &["--size", "squares"]),
         (&["--size", "100x100"], &["the size is 100x100", "multiples of 8", "104x104"]),
         (&["--steps", "0"], &["number of steps is 0", "1 to 1000"]),
-        (&["--guidance", "-1"], &["--guidance"]),
+        (&["--guidance=-1"], &["the guidance is -1"]),
         (&["--guidance", "99"], &["the guidance is 99"]),
         (&["--scheduler", "pndm"], &["--scheduler", "dpmpp-2m"]),
         (&["--device", "cuda:0"], &["cuda:0", "make cuda"]),
@@ -125,6 +125,9 @@ fn what_it_cannot_do_is_refused_before_the_models_are_loaded() {
         ran.failed(2, words);
         assert!(!ran.stderr.contains("loading the denoising network"), "{}", ran.stderr);
     }
+    // The example track is one that it can follow.
+    let sweep = repository("examples/tracks/flame_sweep.csv");
+    paint(&bench, sweep.to_str().unwrap(), &["-o", "sweep.gif", "--end", "2f"]).succeeded();
     // Motions that it cannot follow.
     paint(&bench, "motion.csv", &["-o", "a.mp4"])
         .failed(1, &["motion.csv", "ARKit shapes only", "moved by FLAME coefficients", "--renderer mesh"]);

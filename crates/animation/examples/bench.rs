@@ -13,7 +13,7 @@ use std::{
 
 use image::RgbImage;
 use moue_animation::{
-    AnimateJob, Device, Framing, Layout, MeshInLayout, Painting, Portrait, RendererKind, Size, animate,
+    AnimateJob, Device, Framing, Layout, MeshInLayout, Painting, Portrait, Renderer, RendererKind, Size, animate,
 };
 use moue_engine::{CancelToken, Pool};
 use moue_face::FaceTracker;
@@ -147,7 +147,7 @@ fn mesh_alone(scene: &Scene, (width, height): (u32, u32), framing: Framing) -> O
     let mut kept = Vec::new();
     for expression in expressions.iter().take(ENCODED_FRAMES) {
         let mut frame = renderer.new_frame();
-        renderer.render(expression, &mut frame)?;
+        renderer.draw(expression, &mut frame)?;
         kept.push(Arc::new(frame));
     }
     Ok((cost, kept))

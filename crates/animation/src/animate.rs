@@ -59,7 +59,7 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
 
     tracing::info!(kind = %motion.kind, rows = motion.track.times().len(), ?span, "motion read");
 
-    let tracker = FaceTracker::new().map_err(|source| AnimationError::Face { path: job.portrait.clone(), source })?;
+    let tracker = FaceTracker::new().map_err(|source| AnimationError::face(job.portrait.clone(), source))?;
     let portrait = Portrait::load(&job.portrait, job.face, &tracker)?;
     let face_box = portrait.face().box_in_image;
     tracing::info!(face = portrait.chosen + 1, of = portrait.faces.len(), ?face_box, "portrait read");
@@ -154,7 +154,8 @@ fn check_motion(job: &AnimateJob, motion: &LoadedTrack, observer: &dyn Observer)
         return Err(AnimationError::NothingToMove { path: path.clone(), found: other, renderer, expected, hint });
     }
     if unused > 0 {
-        let text = format!("{unused} other columns are left out: the {renderer} renderer is moved by {expected}");
+        let family = other.split(' ').next().unwrap_or(other);
+        let text = format!("{unused} {family} columns are left out: the {renderer} renderer is moved by {expected}");
         observer.note(&format!("{}: {text}", path.display()));
     }
     Ok(())

@@ -46,7 +46,7 @@ pub enum AnimationError {
     },
     /// The diffusion renderer cannot be made, or failed at a frame.
     #[error(transparent)]
-    Diffusion(#[from] DiffusionError),
+    Diffusion(Box<DiffusionError>),
     /// The tracker failed.
     #[error("{}: the face tracker failed", path.display())]
     Face {
@@ -54,7 +54,7 @@ pub enum AnimationError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: FaceError,
+        source: Box<FaceError>,
     },
     /// Nobody in the portrait.
     #[error(
@@ -140,6 +140,19 @@ pub enum AnimationError {
 
 /// Below this the landmarks of a face become guesses; said in hints, not enforced.
 const MIN_FACE_PIXELS: u32 = 40;
+
+impl AnimationError {
+    /// The tracker or the recogniser failed on the picture at `path`.
+    pub(crate) fn face(path: impl Into<PathBuf>, source: FaceError) -> Self {
+        Self::Face { path: path.into(), source: Box::new(source) }
+    }
+}
+
+impl From<DiffusionError> for AnimationError {
+    fn from(error: DiffusionError) -> Self {
+        Self::Diffusion(Box::new(error))
+    }
+}
 
 impl From<EngineError> for AnimationError {
     /// The error that a stage of ours returned is the cause, not the stage.

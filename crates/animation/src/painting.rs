@@ -54,7 +54,7 @@ impl Painted {
         needs.check(free, batch, &compute)?;
         tracing::info!(?free, peak = needs.peak(batch), batch, device, ?settings, "painting");
 
-        let face = |source: FaceError| AnimationError::Face { path: portrait.path.clone(), source };
+        let face = |source: FaceError| AnimationError::face(portrait.path.clone(), source);
         let seen = portrait.face();
         let [recogniser] = folder.require([ModelFile::Recogniser]).map_err(DiffusionError::from)?;
         let identity = Recogniser::load(&recogniser)

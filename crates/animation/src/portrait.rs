@@ -30,8 +30,7 @@ impl Portrait {
     /// A picture that cannot be read, no face, or no face of that number.
     pub fn load(path: &Path, number: Option<usize>, tracker: &FaceTracker) -> Result<Self, AnimationError> {
         let picture = moue_media::load_picture(path)?;
-        let faces =
-            tracker.analyze(&picture.image).map_err(|source| AnimationError::Face { path: path.to_owned(), source })?;
+        let faces = tracker.analyze(&picture.image).map_err(|source| AnimationError::face(path.to_owned(), source))?;
         let (width, height) = picture.image.dimensions();
         if faces.is_empty() {
             return Err(AnimationError::NoFace { path: path.to_owned(), width, height });

@@ -69,10 +69,10 @@ impl<'a> Measurement<'a> {
     }
 
     fn measure(&self, rendered: &Rendered) -> Result<(), AnimationError> {
-        let faces = self.tracker.analyze(&rendered.frame).map_err(|source| AnimationError::Face {
-            path: format!("frame {}", rendered.asked.index).into(),
-            source,
-        })?;
+        let faces = self
+            .tracker
+            .analyze(&rendered.frame)
+            .map_err(|source| AnimationError::face(format!("frame {}", rendered.asked.index), source))?;
         self.lock().add(&rendered.asked.expression, self.portraits_face(&faces));
         Ok(())
     }

@@ -34,11 +34,11 @@ impl Loop {
     /// Renders the expressions and measures all of them.
     fn measure(&self, expressions: impl IntoIterator<Item = Expression>) -> Fidelity {
         let mut frame = self.renderer.new_frame();
-        self.renderer.render(&Expression::NEUTRAL, &mut frame).unwrap();
+        self.renderer.draw(&Expression::NEUTRAL, &mut frame).unwrap();
         let neutral = self.tracker.analyze(&frame).unwrap().into_iter().next().unwrap();
         let mut meter = FidelityMeter::new(1);
         for expression in expressions {
-            self.renderer.render(&expression, &mut frame).unwrap();
+            self.renderer.draw(&expression, &mut frame).unwrap();
             meter.add(&expression, self.tracker.track(&frame, &neutral).unwrap().as_ref());
         }
         meter.result()
@@ -151,7 +151,7 @@ fn one_side_moves_without_the_other() {
 fn the_portraits_own_coefficients_give_the_portrait_back() {
     let closed = Loop::new(Framing::Whole);
     let mut frame = closed.renderer.new_frame();
-    closed.renderer.render(&closed.portrait.measured(), &mut frame).unwrap();
+    closed.renderer.draw(&closed.portrait.measured(), &mut frame).unwrap();
     assert_eq!(frame, closed.portrait.image, "512 x 512 is this portrait's own size");
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use moue_animation::{Observer, Portrait, Preparation};
+use moue_animation::{AnimateJob, Observer, Portrait, Preparation, RendererKind};
 use moue_timeline::Shape;
 
 use crate::printer::{Printer, strong};
@@ -29,7 +29,8 @@ pub struct Progress {
     form: Form,
     started: OnceLock<(Instant, u64)>,
     last_line: Mutex<Option<Instant>>,
-    relative: bool,
+    /// What becomes of the portrait's expression; nothing is said of it where it plays no part.
+    rest: Option<&'static str>,
     /// Whether the face was chosen by the user.
     face_given: bool,
 }
@@ -43,14 +44,19 @@ enum Form {
 
 impl Progress {
     /// A bar would tear through log lines, so with `-v` there are plain lines.
-    pub fn new(printer: Printer, verbose: bool, relative: bool, face_given: bool) -> Self {
+    pub fn new(printer: Printer, verbose: bool, job: &AnimateJob) -> Self {
         let form = match (printer.is_quiet(), printer.is_terminal() && !verbose) {
             (true, _) => Form::Silent,
             (false, false) => Form::Lines,
             (false, true) => Form::Bar(ProgressBar::hidden()),
         };
         let (started, last_line) = (OnceLock::new(), Mutex::new(None));
-        Self { printer, form, started, last_line, relative, face_given }
+        let rest = match (job.renderer, job.relative) {
+            (RendererKind::Mesh, true) => Some("the motion is added to it"),
+            (RendererKind::Mesh, false) => Some("undone before the motion"),
+            (RendererKind::Diffusion, _) => None,
+        };
+        Self { printer, form, started, last_line, rest, face_given: job.face.is_some() }
     }
 
     /// Takes the bar away; what is said from here on stands where it was.
@@ -89,8 +95,8 @@ impl Observer for Progress {
                 portrait.faces.len()
             ));
         }
+        let Some(how) = self.rest else { return };
         let shown = largest(&portrait.measured().shapes);
-        let how = if self.relative { "the motion is added to it" } else { "undone before the motion" };
         let text = match shown.is_empty() {
             true => "neutral".to_owned(),
             false => format!("{} ({how})", shown.join(", ")),

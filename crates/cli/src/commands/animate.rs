@@ -24,7 +24,7 @@ pub fn animate(args: &AnimateArgs, global: &Global, printer: Printer) -> Outcome
     let preset = args.pipeline.as_deref().map(RunPreset::load).transpose().map_err(preset_error)?;
     let job = job(args, preset.as_ref())?;
     let token = interrupt::token(printer)?;
-    let progress = Progress::new(printer, global.verbose > 0, job.relative, job.face.is_some());
+    let progress = Progress::new(printer, global.verbose > 0, &job);
     let outcome = run(&job, &progress, &token);
     progress.end();
     let summary = outcome.map_err(|error| classify(error, &token))?;
@@ -144,7 +144,7 @@ fn classify(error: AnimationError, token: &CancelToken) -> Stop {
         AnimationError::Span { .. } | AnimationError::NoSuchFace { .. } | AnimationError::SourceSize { .. } => {
             exit::USAGE
         }
-        AnimationError::Diffusion(DiffusionError::Value { .. }) => exit::USAGE,
+        AnimationError::Diffusion(error) if matches!(**error, DiffusionError::Value { .. }) => exit::USAGE,
         AnimationError::Media(MediaError::Settings { .. } | MediaError::FrameSize { .. }) => exit::USAGE,
         _ => exit::FAILED,
     };
@@ -265,7 +265,9 @@ mod tests {
             (&["-o", "a.mp4", "-o", "./a.mp4"][..], "named twice"),
             (&["-o", "a.avi"], "avi"),
             (&["-o", "rtmp://127.0.0.1/live"], "network outputs come later"),
-            (&["-o", "a.mp4", "--renderer", "diffusion"], "comes with a later version"),
+            (&["-o", "a.mp4", "--renderer", "diffusion", "--relative"], "--relative does not go with the diffusion"),
+            (&["-o", "a.mp4", "--renderer", "diffusion", "--framing", "head"], "--framing does not go with"),
+            (&["-o", "a.mp4", "--framing", "face"], "--framing face does not go with the mesh"),
             (&["-o", "a.mp4", "--device", "cuda:0"], "runs on the CPU"),
             (&["-o", "a.mp4", "--start", "2s", "--end", "1s"], "is not before"),
             (&["-o", "a.mp4", "--start", "soon"], "--start: time 'soon'"),
