@@ -4,6 +4,7 @@
 
 mod adapters;
 mod configs;
+mod damaged_pickles;
 mod files;
 #[path = "../support/goldens.rs"]
 mod goldens;

@@ -1,24 +1,22 @@
 //! Files of `torch.save`: good ones, those with code in them, and broken ones.
 
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use candle_core::Tensor;
 use moue_diffusion::weights::WeightFile;
 
-use crate::helpers::{Random, file, says, zip};
+use crate::helpers::{file, says, zip};
 
 /// Bytes of a pickle, instruction by instruction.
 #[derive(Clone, Default)]
-struct Pickle(Vec<u8>);
+pub(crate) struct Pickle(pub Vec<u8>);
 
 impl Pickle {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(vec![0x80, 2])
     }
 
-    fn raw(mut self, bytes: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn raw(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.0.extend_from_slice(bytes.as_ref());
         self
     }
@@ -58,7 +56,7 @@ impl Pickle {
         Self::new().raw("}").text(name).raw(&value.0).raw("s.")
     }
 
-    fn zip(&self) -> Vec<u8> {
+    pub(crate) fn zip(&self) -> Vec<u8> {
         let numbers: Vec<u8> = (0..6).flat_map(|n| (n as f32).to_le_bytes()).collect();
         zip(&[("archive/data.pkl", &self.0), ("archive/data/0", &numbers), ("archive/version", b"3\n")])
     }
@@ -69,7 +67,7 @@ fn part() -> Pickle {
 }
 
 /// {"a": 2x3, "inner": {"b": its transpose, "c": its last row}, "epoch": 7}.
-fn good() -> Pickle {
+pub(crate) fn good() -> Pickle {
     let inner = part()
         .raw("}(")
         .text("b")
@@ -91,7 +89,7 @@ fn good() -> Pickle {
         .raw("}sb.")
 }
 
-fn open(name: &str, bytes: &[u8]) -> (PathBuf, Result<WeightFile, moue_diffusion::DiffusionError>) {
+pub(crate) fn open(name: &str, bytes: &[u8]) -> (PathBuf, Result<WeightFile, moue_diffusion::DiffusionError>) {
     let path = file(name, bytes);
     let opened = WeightFile::open(&path);
     (path, opened)
@@ -320,7 +318,6 @@ fn tensors_that_their_numbers_cannot_make() {
 /// Some hundred bytes that would take all memory, or all of the stack, if they were done as they say.
 #[test]
 fn bombs_do_not_go_off() {
-    let started = Instant::now();
     // Each tuple holds the last one twice: 2^200 of them.
     let doubled = (0..200).fold(Pickle::new().raw(")"), |pickle, _| pickle.raw(b"q\x01h\x01\x86"));
     // Tuples in tuples, lists in themselves.
@@ -346,7 +343,6 @@ fn bombs_do_not_go_off() {
     let name = "n".repeat(1001);
     let named = part().tensor("FloatStorage", 6, 0, &[2, 3], &[3, 1]);
     refused("pickles/bomb.bin", &Pickle::only(named, &name).zip(), &["a pickle with a name of 1001 bytes"]);
-    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
 }
 
 #[test]
@@ -368,141 +364,4 @@ fn broken_pickles_say_what_is_wrong() {
     ] {
         refused("pickles/broken.bin", &pickle.zip(), &[&format!("found a pickle with {found}"), "moue models pull"]);
     }
-}
-
-/// The most address space that this process ever had, in bytes: an allocation counts even if it is never touched.
-fn peak() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmPeak:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0) * 1024
-}
-
-/// What any of these bytes makes of the file is read or refused, soon, and without a large allocation.
-fn survives(what: &str, seed: u64, rounds: usize, mutate: &dyn Fn(&mut Random) -> Vec<u8>) -> (usize, usize) {
-    let (mut random, before, started) = (Random(seed), peak(), Instant::now());
-    let (mut read, mut refusals) = (0, 0);
-    for round in 0..rounds {
-        let bytes = mutate(&mut random);
-        let state = std::panic::catch_unwind(|| match open(&format!("pickles/{what}.bin"), &bytes) {
-            (_, Ok(opened)) => {
-                opened.tensors().keys().for_each(|name| drop(opened.read(name)));
-                true
-            }
-            (path, Err(error)) => {
-                says(error, &path, &["found ", "expected "]);
-                false
-            }
-        });
-        match state {
-            Ok(true) => read += 1,
-            Ok(false) => refusals += 1,
-            Err(_) => {
-                let shown = bytes.iter().fold(String::new(), |mut text, byte| {
-                    let _ = write!(text, "{byte:02x}");
-                    text
-                });
-                panic!("{what}, round {round}: {shown}");
-            }
-        }
-    }
-    let grown = peak() - before;
-    assert!(grown < 1 << 30, "{what}: {grown} bytes were allocated");
-    assert!(started.elapsed() < Duration::from_secs(60), "{what} took {:?}", started.elapsed());
-    (read, refusals)
-}
-
-/// Changes, drops, doubles or inserts up to four bytes.
-fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
-    for _ in 0..=random.below(4) {
-        if bytes.is_empty() {
-            return;
-        }
-        let at = random.below(bytes.len());
-        match random.below(5) {
-            0 => bytes[at] ^= 1 << random.below(8),
-            1 => bytes[at] = random.next() as u8,
-            2 => drop(bytes.remove(at)),
-            3 => bytes.insert(at, random.next() as u8),
-            _ => {
-                let end = (at + 1 + random.below(16)).min(bytes.len());
-                let again = bytes[at..end].to_vec();
-                bytes.splice(at..at, again);
-            }
-        }
-    }
-}
-
-#[test]
-fn a_damaged_pickle_is_no_panic() {
-    let good = good().0;
-    let (read, refusals) = survives("fuzz", 7, 6000, &|random| {
-        let mut pickle = good.clone();
-        damage(&mut pickle, random);
-        Pickle(pickle).zip()
-    });
-    eprintln!("{read} were read, {refusals} refused");
-    assert!(read > 20 && refusals > 1000, "{read} were read, {refusals} refused");
-}
-
-#[test]
-fn a_damaged_zip_is_no_panic() {
-    let whole = good().zip();
-    let (read, refusals) = survives("fuzz-zip", 8, 4000, &|random| {
-        let mut bytes = whole.clone();
-        damage(&mut bytes, random);
-        // What does not start as a zip is not read as one.
-        bytes.splice(..bytes.len().min(4), *b"PK\x03\x04");
-        bytes
-    });
-    eprintln!("{read} were read, {refusals} refused");
-    assert!(read > 50 && refusals > 1000, "{read} were read, {refusals} refused");
-}
-
-#[test]
-fn instructions_at_random_are_no_panic() {
-    const WORDS: &[&[u8]] = &[
-        b"}",
-        b"]",
-        b")",
-        b"(",
-        b"t",
-        b"R",
-        b"\x81",
-        b"Q",
-        b"s",
-        b"u",
-        b"a",
-        b"e",
-        b"b",
-        b"0",
-        b"1",
-        b"2",
-        b"N",
-        b"K\x03",
-        b"J\xff\xff\xff\x7f",
-        b"X\x01\0\0\0a",
-        b"q\0",
-        b"h\0",
-        b"q\x01",
-        b"h\x01",
-        b"\x85",
-        b"\x86",
-        b"\x87",
-        b"d",
-        b"l",
-        b"ccollections\nOrderedDict\n",
-        b"ctorch._utils\n_rebuild_tensor_v2\n",
-        b"ctorch._utils\n_rebuild_parameter\n",
-        b"ctorch._tensor\n_rebuild_from_type_v2\n",
-        b"ctorch\nFloatStorage\n",
-        b"\x94",
-        b"X\x07\0\0\0storage",
-    ];
-    survives("fuzz-words", 9, 3000, &|random| {
-        let mut pickle = Pickle::new();
-        for _ in 0..random.below(60) {
-            pickle = pickle.raw(WORDS[random.below(WORDS.len())]);
-        }
-        pickle.raw(".").zip()
-    });
 }
