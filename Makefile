@@ -7,7 +7,7 @@ CARGO ?= cargo
 TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 MOUE := $(TARGET_DIR)/release/moue
 
-.PHONY: help demo build test check bench closed-loop memory setup clean
+.PHONY: help demo build cuda test check bench closed-loop memory setup clean
 
 help: ## List the targets
 	@echo 'make TARGET, where TARGET is one of:'
@@ -23,6 +23,10 @@ build: ## Build the optimised program (installs system packages that are missing
 	@scripts/setup.sh build
 	$(CARGO) build --release --locked -p moue-cli
 	@echo "built $(MOUE)"
+
+cuda: ## Build the program for NVIDIA GPUs: target/cuda/release/moue (fetches a CUDA compiler if there is none)
+	@scripts/setup.sh build
+	@CARGO="$(CARGO)" scripts/cuda.sh
 
 test: ## Run every test (installs system packages that are missing)
 	@scripts/setup.sh test
