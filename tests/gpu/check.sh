@@ -12,7 +12,7 @@
 #   --only LIST       of parity, bench and pytorch; all by default
 #   --programs DIR    the folder of parity, bench and synth; target/cuda/release/examples
 #   --models DIR      a folder of models to measure with; by default random ones are made
-#   --scale S         their size: sd15, as Stable Diffusion 1.5; or tiny, to try the script
+#   --scale S         their size: sd15, as Stable Diffusion 1.5; or tiny, with tiny pictures, to try the script
 #   --frames N        how many frames to measure at once (4)
 #   --out DIR         where logs and tables go (out/gpu)
 #   --pytorch ARGS    more arguments for benches/pytorch.py, in one word
@@ -168,6 +168,7 @@ fi
 measure() {
     local name="$out/bench.$1.$2"
     local arguments=(--models "$models" --device "$device" --dtype "$2" --frames "$frames" "${@:3}" --json)
+    if [[ "$scale" == tiny ]]; then arguments+=(--size 64); fi
     say "check: bench ${arguments[*]}"
     if ! watched "$name.mib" "$programs/bench" "${arguments[@]}" >"$name.jsonl" 2>"$name.log"; then
         failed=1
