@@ -4,7 +4,8 @@ use image::RgbImage;
 use image::imageops::{FilterType, resize};
 use moue_diffusion::memory::{MemoryNeeds, available};
 use moue_diffusion::{
-    Checkpoint, Compute, DiffusionError, Painter, PainterSettings, Preparation, Sampling, SchedulerKind, Subject,
+    Checkpoint, Compute, DiffusionError, Painter, PainterSettings, Preparation, SYNTHETIC_NOTE, Sampling,
+    SchedulerKind, Subject,
 };
 use moue_engine::CancelToken;
 use moue_face::{FaceError, Recogniser};
@@ -40,6 +41,10 @@ impl Painted {
             ModelFolder::find(job.painting.models.as_deref(), &process_environment).map_err(DiffusionError::from)?;
         let settings = settings(job);
         require(&folder, &settings)?;
+        if folder.dir().join(SYNTHETIC_NOTE).exists() {
+            let dir = folder.dir().display();
+            observer.note(&format!("{dir}: these models are random numbers (`moue models synth`): they paint noise"));
+        }
         let (compute, device) = compute(job)?;
         let checkpoint = Checkpoint::open(&folder)?;
         let needs = MemoryNeeds::estimate(&checkpoint, &compute, &settings)?;

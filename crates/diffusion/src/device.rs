@@ -20,7 +20,7 @@ pub fn open(name: &str) -> Result<Device> {
             what: "the device",
             found: name.into(),
             expected: "cpu, cuda or cuda:N".into(),
-            hint: "`moue doctor` lists the devices of this machine".into(),
+            hint: "`nvidia-smi` lists the GPUs of this machine".into(),
         }),
     }
 }
@@ -31,14 +31,18 @@ pub fn best() -> String {
 }
 
 /// Bytes that are free on a GPU, if it tells.
-pub(crate) fn free_memory(_device: &Device) -> Option<u64> {
+#[cfg(feature = "cuda")]
+pub(crate) fn free_memory(device: &Device) -> Option<u64> {
+    crate::cuda::free_memory(device).ok().flatten()
+}
+
+#[cfg(not(feature = "cuda"))]
+pub(crate) fn free_memory(_: &Device) -> Option<u64> {
     None
 }
 
 #[cfg(feature = "cuda")]
-fn cuda(index: usize) -> Result<Device> {
-    Ok(Device::new_cuda(index)?)
-}
+use crate::cuda::open as cuda;
 
 #[cfg(not(feature = "cuda"))]
 fn cuda(index: usize) -> Result<Device> {

@@ -8,6 +8,8 @@ mod adapter;
 mod check;
 mod checkpoint;
 mod config;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod device;
 mod error;
 pub mod memory;
@@ -34,7 +36,7 @@ pub use memory::MemoryNeeds;
 pub use painter::{Painter, PainterSettings, Preparation, Step, Subject};
 pub use sample::{FrameTokens, Sampling, sample};
 pub use scheduler::{Scheduler, SchedulerKind};
-pub use synth::{Precision, Scale, SynthOptions, SynthProgress, synth};
+pub use synth::{Precision, SYNTHETIC_NOTE, Scale, SynthOptions, SynthProgress, synth};
 pub use text::{FACE_VECTOR, TextModel};
 pub use tokenizer::Tokenizer;
 pub use unet::{Conditioning, DenoisingUnet, ExpressionTokens, ReferenceBank, ReferenceUnet};

@@ -60,9 +60,10 @@ pub struct SynthProgress {
     pub total: u64,
 }
 
-/// A text beside the models, so that nobody takes them for real.
+/// Name of a text beside the models, so that nobody takes them for real.
+pub const SYNTHETIC_NOTE: &str = "SYNTHETIC.txt";
 const NOTE: (&str, &str) = (
-    "SYNTHETIC.txt",
+    SYNTHETIC_NOTE,
     "The weights in this folder are random numbers in the shapes of the real ones, written by `moue models synth`.\n\
      They serve tests and measurements of speed. What they paint is noise.\n",
 );
