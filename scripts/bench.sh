@@ -3,4 +3,4 @@
 #   scripts/bench.sh [SECONDS OF FILM] [PORTRAIT MOTION]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-exec "${CARGO:-cargo}" run --quiet --release --locked -p moue-animation --example bench -- "$@"
+exec "${CARGO:-cargo}" run --quiet --release --locked -p moue-animation --example mesh_bench -- "$@"

@@ -2,7 +2,7 @@
 //! their ratio means something on a machine whose speed varies; and the processor time that each frame takes, which
 //! does not depend on what else the machine is doing.
 //!
-//! `cargo run --release -p moue-animation --example bench -- [SECONDS] [PORTRAIT MOTION]`
+//! `cargo run --release -p moue-animation --example mesh_bench -- [SECONDS] [PORTRAIT MOTION]`
 
 use std::{
     io::Write,
