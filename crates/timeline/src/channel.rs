@@ -117,6 +117,43 @@ impl Channel {
         }
     }
 
+    /// The channel and the sign that this one has in a mirror: the other side's shape or eyelid, the opposite turn and
+    /// tilt. None for FLAME's expression components: each is a direction in which faces were found to vary, and its
+    /// mirror image is a mixture of all, which only FLAME's own basis can tell.
+    pub fn mirrored(self) -> Option<(Self, f32)> {
+        const JAW_X: usize = FlameChannel::JAW.start;
+        const EYELIDS: Range<usize> = FlameChannel::EYELIDS;
+        match self {
+            Self::Shape(shape) => Some((Self::Shape(shape.mirrored()), 1.0)),
+            Self::Flame(flame) => match flame.index() {
+                index if EYELIDS.contains(&index) => {
+                    let other = FlameChannel::from_index(EYELIDS.start + EYELIDS.end - 1 - index)?;
+                    Some((Self::Flame(other), 1.0))
+                }
+                JAW_X => Some((self, 1.0)),
+                index if FlameChannel::JAW.contains(&index) => Some((self, -1.0)),
+                _ => None,
+            },
+            Self::Head(HeadAxis::Pitch) => Some((self, 1.0)),
+            Self::Head(_) => Some((self, -1.0)),
+        }
+    }
+
+    /// How far the channel goes when it does all it can: what a change of its value is measured in.
+    pub(crate) fn full_scale(self) -> f64 {
+        const JAW_X: usize = FlameChannel::JAW.start;
+        match self {
+            Self::Shape(_) => 1.0,
+            Self::Head(_) => 0.5,
+            Self::Flame(flame) => match flame.index() {
+                JAW_X => 0.5,
+                index if FlameChannel::JAW.contains(&index) => 0.2,
+                index if FlameChannel::EXPRESSION.contains(&index) => 2.0,
+                _ => 1.0,
+            },
+        }
+    }
+
     /// The channel called `name`, in any casing.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::all().find(|channel| channel.name().eq_ignore_ascii_case(name))
@@ -153,6 +190,24 @@ mod tests {
         assert_eq!(Channel::from_name("exp_50"), None);
         assert_eq!(FlameChannel::from_index(FlameChannel::COUNT), None);
         assert_eq!(FlameChannel::from_index(50).map(FlameChannel::name), Some("eyelid_left"));
+    }
+
+    #[test]
+    fn a_mirror_exchanges_sides_and_turns_angles() {
+        let mirror =
+            |name: &str| Channel::from_name(name).unwrap().mirrored().map(|(other, sign)| (other.name(), sign));
+        assert_eq!(mirror("mouthSmileLeft"), Some(("mouthSmileRight", 1.0)));
+        assert_eq!(mirror("jawOpen"), Some(("jawOpen", 1.0)));
+        assert_eq!(mirror("eyelid_left"), Some(("eyelid_right", 1.0)));
+        assert_eq!([mirror("jaw_x"), mirror("jaw_y")], [Some(("jaw_x", 1.0)), Some(("jaw_y", -1.0))]);
+        assert_eq!(mirror("jaw_z"), Some(("jaw_z", -1.0)));
+        assert_eq!([mirror("head_yaw"), mirror("head_pitch")], [Some(("head_yaw", -1.0)), Some(("head_pitch", 1.0))]);
+        assert_eq!((mirror("head_roll"), mirror("exp_49")), (Some(("head_roll", -1.0)), None));
+        for channel in Channel::all() {
+            if let Some((other, sign)) = channel.mirrored() {
+                assert_eq!(other.mirrored(), Some((channel, sign)));
+            }
+        }
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::str::FromStr;
 
-use crate::{Channel, Expression, FlameChannel, FlameExpression, HeadAxis, Shape, nearest_name};
+use crate::names::{assignment, covered, entries};
+use crate::{Channel, Expression, FlameChannel, FlameExpression, HeadAxis, Shape};
 
 /// A factor for each channel; one where nothing was asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,8 +43,6 @@ pub enum GainsError {
     },
 }
 
-/// Every shape whose name begins with the word.
-const REGIONS: [&str; 7] = ["brow", "cheek", "eye", "jaw", "mouth", "nose", "tongue"];
 const MAX_FACTOR: f32 = 10.0;
 
 impl Gains {
@@ -85,61 +84,27 @@ impl FromStr for Gains {
     type Err = GainsError;
 
     /// Reads `NAME=FACTOR,...`. A name is a channel (`jawOpen`), a channel without its side (`mouthSmile`), a region
-    /// (`brow`, `cheek`, `eye`, `jaw`, `mouth`, `nose`, `tongue`), `head`, or `all`, in any casing. A later entry
-    /// replaces an earlier one, so `all=0,jawOpen=1` leaves the jaw alone.
+    /// (`brow`, `cheek`, `eye`, `jaw`, `mouth`, `nose`, `tongue`), `head`, `eyelid`, or `all`, in any casing. A later
+    /// entry replaces an earlier one, so `all=0,jawOpen=1` leaves the jaw alone.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut gains = Self::default();
-        for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+        for entry in entries(text) {
             let form = || GainsError::Form { entry: entry.to_owned() };
-            let (name, factor) = entry.split_once('=').ok_or_else(form)?;
-            let (name, found) = (name.trim(), factor.trim());
-            if name.is_empty() {
-                return Err(form());
-            }
+            let (name, found) = assignment(entry).ok_or_else(form)?;
             let factor = found.parse().ok().filter(|factor| (0.0..=MAX_FACTOR).contains(factor));
             let factor =
                 factor.ok_or_else(|| GainsError::Factor { entry: entry.to_owned(), found: found.to_owned() })?;
-            let mut any = false;
-            for channel in Channel::all().filter(|channel| covers(name, *channel)) {
+            let channels = covered(name).map_err(|hint| GainsError::Name {
+                entry: entry.to_owned(),
+                name: name.to_owned(),
+                hint,
+            })?;
+            for channel in channels {
                 gains.factors[channel.index()] = factor;
-                any = true;
-            }
-            if !any {
-                return Err(unknown(entry, name));
             }
         }
         Ok(gains)
     }
-}
-
-fn covers(name: &str, channel: Channel) -> bool {
-    let is = |other: &str| name.eq_ignore_ascii_case(other);
-    if is("all") || is(channel.name()) {
-        return true;
-    }
-    match channel {
-        Channel::Shape(shape) if REGIONS.into_iter().any(is) => {
-            shape.name().to_ascii_lowercase().starts_with(&name.to_ascii_lowercase())
-        }
-        Channel::Shape(shape) => side_stem(shape).is_some_and(is),
-        Channel::Flame(flame) => flame.name().starts_with("eyelid") && is("eyelid"),
-        Channel::Head(_) => is("head"),
-    }
-}
-
-fn side_stem(shape: Shape) -> Option<&'static str> {
-    shape.name().strip_suffix("Left").or_else(|| shape.name().strip_suffix("Right"))
-}
-
-fn unknown(entry: &str, name: &str) -> GainsError {
-    let known = Shape::ALL.into_iter().filter_map(side_stem).chain(Channel::all().map(Channel::name));
-    let hint = match nearest_name(name, known.chain(REGIONS).chain(["head", "eyelid"])) {
-        Some(nearest) => format!("did you mean '{nearest}'?"),
-        None => {
-            format!("use ARKit names such as jawOpen or mouthSmile, a region ({}), head, or all", REGIONS.join(", "))
-        }
-    };
-    GainsError::Name { entry: entry.to_owned(), name: name.to_owned(), hint }
 }
 
 #[cfg(test)]

@@ -30,6 +30,8 @@ const FORM: &str = "a number or a ratio";
 const HINT: &str = "write 25, 29.97 or 30000/1001";
 
 impl FrameRate {
+    /// 12 frames per second.
+    pub const FPS_12: Self = Self { num: 12, den: 1 };
     /// 25 frames per second.
     pub const FPS_25: Self = Self { num: 25, den: 1 };
     /// 30 frames per second.

@@ -114,6 +114,16 @@ impl Track {
         &self.values[row * self.channels.len()..][..self.channels.len()]
     }
 
+    /// Index of the column that drives `channel`.
+    pub fn column(&self, channel: Channel) -> Option<usize> {
+        self.channels.iter().position(|other| *other == channel)
+    }
+
+    /// The values of the column at `index` (below `channels().len()`), one for each key.
+    pub fn column_values(&self, index: usize) -> impl Iterator<Item = f32> {
+        self.values.iter().skip(index).step_by(self.channels.len()).copied()
+    }
+
     /// Seconds from the first key to the last; zero for a single key.
     pub fn duration(&self) -> f64 {
         self.times[self.times.len() - 1] - self.times[0]
@@ -170,8 +180,29 @@ impl Track {
 
     /// Every channel's value at `t` seconds, in the order of [`Self::channels`].
     pub fn sample_row(&self, t: f64, interpolation: Interpolation) -> Vec<f32> {
+        let mut row = Vec::with_capacity(self.channels.len());
+        self.sample_into(t, interpolation, &mut row);
+        row
+    }
+
+    /// Appends what [`Self::sample_row`] gives.
+    pub(crate) fn sample_into(&self, t: f64, interpolation: Interpolation, row: &mut Vec<f32>) {
         let place = self.place(t);
-        (0..self.channels.len()).map(|column| self.value(column, place, interpolation)).collect()
+        row.extend((0..self.channels.len()).map(|column| self.value(column, place, interpolation)));
+    }
+
+    /// All values, row after row.
+    pub(crate) fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// Other channels and values at the same times. The caller keeps the promises of [`Self::new`]: every channel once,
+    /// a finite value for each of them and each time.
+    pub(crate) fn with(&self, channels: Vec<Channel>, values: Vec<f32>) -> Self {
+        debug_assert!(
+            values.len() == channels.len() * self.times.len() && values.iter().all(|value| value.is_finite())
+        );
+        Self { channels, times: self.times.clone(), values }
     }
 
     /// Before the first and at or after the last key: that key alone. O(log rows).
