@@ -8,7 +8,11 @@ fn main() {
         match moue_tracks::read(Path::new(&name)) {
             Ok(loaded) => {
                 let (rows, columns) = (loaded.track.times().len(), loaded.track.channels().len());
-                println!("{name}: {}, {rows} rows of {columns} channels, {} s", loaded.kind, loaded.track.duration());
+                println!(
+                    "{name}: {}, {rows} rows of {columns} channels, {} s",
+                    loaded.format.title(),
+                    loaded.track.duration()
+                );
                 loaded.notes.iter().for_each(|note| println!("  {note}"));
             }
             Err(error) => println!("{error}"),

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use crate::Format;
+
 /// Where in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -41,7 +43,7 @@ pub enum Place {
         row: usize,
         /// From 0.
         column: usize,
-        /// What the column drives.
+        /// What the column holds: a channel's name, or `seconds`.
         name: &'static str,
     },
 }
@@ -66,7 +68,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// Why a file is no track: the place, what was found there, what was expected, and a way out.
+/// Why a file cannot be read or written as asked: the place, what was found there, what was expected, and a way out.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct TrackError(Box<Details>);
@@ -148,6 +150,30 @@ impl TrackError {
         let mut refusal = Self::whole_file(file, found, "a file that can be read", hint);
         refusal.0.source = Some(error);
         refusal
+    }
+
+    /// About a file that should be written.
+    pub(crate) fn unwritable(file: &str, error: io::Error) -> Self {
+        let hint = match error.kind() {
+            io::ErrorKind::PermissionDenied => "check the folder's permissions, or choose another one",
+            io::ErrorKind::StorageFull => "make room, or choose another folder",
+            _ => "check that files can be written there",
+        };
+        let found = format!("an error of the system ({error})");
+        let mut refusal = Self::whole_file(file, found, "a file that can be written", hint);
+        refusal.0.source = Some(error);
+        refusal
+    }
+
+    /// The content is not what the caller asked for, but looks like `found`.
+    pub(crate) fn misfit(file: &str, found: Format, wanted: Format) -> Self {
+        Self::whole_file(file, found.title(), wanted.title(), "").looking_like(found)
+    }
+
+    /// The same with the way out that the format is another.
+    pub(crate) fn looking_like(mut self, format: Format) -> Self {
+        self.0.hint = format!("the content looks like {}: leave the format out, or give {format}", format.title());
+        self
     }
 
     pub(crate) fn too_large(file: &str, bytes: u64) -> Self {

@@ -6,32 +6,36 @@ use moue_timeline::{Channel, Shape, nearest_name};
 
 use crate::error::quoted;
 use crate::table::Table;
-use crate::{Place, TrackError, TrackKind};
+use crate::{Format, Place, TrackError};
 
-/// Which of our two tables this is: the name of its time column tells.
-pub(crate) fn kind<R: BufRead>(table: &Table<R>) -> Result<TrackKind, TrackError> {
+/// What Audio2Face-3D puts before the names of shapes.
+pub(crate) const AUDIO2FACE_PREFIX: &str = "blendshapes.";
+
+/// Which table this is: the names of its columns tell.
+pub(crate) fn kind<R: BufRead>(table: &Table<R>) -> Result<Format, TrackError> {
     let names = table.header();
     let has = |name: &str| names.iter().any(|other| other.eq_ignore_ascii_case(name));
     let error = |found: String, hint: String| {
-        let expected = "a column 'time' (moue CSV) or 'Timecode' (Live Link Face CSV)";
+        let expected = "a column 'time' (moue CSV), 'Timecode' (Live Link Face CSV) or 'timeCode' and 'blendShapes.…' \
+             (Audio2Face-3D CSV)";
         TrackError::new(table.file(), Place::Line(table.line_number()), found, expected, hint)
     };
-    if names.iter().any(|name| name.to_ascii_lowercase().starts_with("blendshapes.")) {
-        let hint = "Audio2Face tables come later; rename the columns to ARKit names and timeCode to time";
-        return Err(error("columns named 'blendShapes.…'".to_owned(), hint.to_owned()));
+    // Before the timecode of Live Link Face, which differs from Audio2Face's in casing alone.
+    if names.iter().any(|name| name.to_ascii_lowercase().starts_with(AUDIO2FACE_PREFIX)) {
+        return Ok(Format::Audio2FaceCsv);
     }
     if has("timecode") {
-        return Ok(TrackKind::LiveLinkFaceCsv);
+        return Ok(Format::LiveLinkFace);
     }
     if has("time") {
-        return Ok(TrackKind::MoueCsv);
+        return Ok(Format::Moue);
     }
     if names.iter().all(|name| name.parse::<f64>().is_ok()) {
         let hint = "add a header line such as time,jawOpen,mouthSmileLeft";
         return Err(error("a line of numbers".to_owned(), hint.to_owned()));
     }
     let found = format!("the columns {}", listed(names.iter().map(String::as_str)));
-    let near = names.iter().find_map(|name| Some((name, nearest_name(name, ["time", "timecode"])?)));
+    let near = names.iter().take(COMPARED).find_map(|name| Some((name, nearest_name(name, ["time", "timecode"])?)));
     let hint = match near {
         Some((name, near)) => format!("rename {} to '{near}'", quoted(name)),
         None if names.iter().any(|name| Shape::from_name(name).is_some()) => {
@@ -53,7 +57,8 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    /// `channel_of` gives what a name drives, or that it is known and of no use (`Ok(None)`), or unknown (`Err`).
+    /// `time` is what the column of times is called; `channel_of` gives what a name drives, or that it is known and of
+    /// no use (`Ok(None)`), or unknown (`Err`).
     pub fn new<R: BufRead>(
         table: &Table<R>,
         time: &str,
@@ -84,6 +89,11 @@ impl Columns {
                 return Err(table.at(column, found, "each column once", "delete or rename one of the two"));
             }
         }
+        if time_seen.is_none() {
+            let found = format!("the columns {}", listed(table.header().iter().map(String::as_str)));
+            let (expected, hint) = (format!("a column '{time}'"), "the first line names the columns");
+            return Err(TrackError::new(table.file(), Place::Line(table.line_number()), found, expected, hint));
+        }
         Ok(columns)
     }
 
@@ -104,19 +114,20 @@ impl Columns {
     }
 }
 
+/// How many unknown names are compared with the known ones, which takes time: a person misspells a few.
+pub(crate) const COMPARED: usize = 100;
 /// How many names a message lists.
 const LISTED: usize = 6;
 
 /// `'a', 'b' and 7 more`.
-pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let mut count = 0;
-    let mut shown = Vec::new();
-    for name in names {
-        count += 1;
-        if count <= LISTED {
-            shown.push(quoted(name));
-        }
-    }
+pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str> + Clone) -> String {
+    counted(names.clone(), names.count())
+}
+
+/// The same of the first of `count` names.
+pub(crate) fn counted<'a>(names: impl Iterator<Item = &'a str>, count: usize) -> String {
+    let shown: Vec<String> = names.take(LISTED).map(quoted).collect();
+    let more = count.saturating_sub(shown.len());
     let shown = shown.join(", ");
-    if count > LISTED { format!("{shown} and {} more", count - LISTED) } else { shown }
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
 }

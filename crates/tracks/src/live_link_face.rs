@@ -19,17 +19,17 @@ use std::io::BufRead;
 use moue_timeline::{Channel, HeadAxis, Shape, Track, nearest_name};
 
 use crate::error::quoted;
-use crate::header::{Columns, listed};
+use crate::header::{COMPARED, Columns, listed};
 use crate::table::Table;
 use crate::timecode::{Timecode, infer_rate};
-use crate::{LoadedTrack, Place, TrackError, TrackKind, notes};
+use crate::{Format, LoadedTrack, Place, ReadOptions, TrackError, notes};
 
 const TIMECODE: &str = "timecode";
 const COUNT: &str = "blendshapecount";
 const EYE_ANGLES: [&str; 6] =
     ["lefteyeyaw", "lefteyepitch", "lefteyeroll", "righteyeyaw", "righteyepitch", "righteyeroll"];
 
-pub(crate) fn read<R: BufRead>(mut table: Table<R>) -> Result<LoadedTrack, TrackError> {
+pub(crate) fn read<R: BufRead>(mut table: Table<R>, options: ReadOptions) -> Result<LoadedTrack, TrackError> {
     let columns = Columns::new(&table, TIMECODE, channel_of)?;
     check_complete(&table, &columns)?;
     let count = table.header().iter().position(|name| name.eq_ignore_ascii_case(COUNT));
@@ -61,7 +61,14 @@ pub(crate) fn read<R: BufRead>(mut table: Table<R>) -> Result<LoadedTrack, Track
         return Err(TrackError::whole_file(table.file(), found, "rows of coefficients", hint));
     };
     notes.extend(table.notes());
-    let rate = infer_rate(&codes);
+    let rate = match infer_rate(&codes) {
+        Ok(rate) => rate.or_given(options.rate, &codes),
+        Err(mixed) => {
+            let found = format!("timecodes that count {} frames per second, and {} elsewhere", mixed.rate, mixed.other);
+            let hint = "the rates are mixed: cut the file where the recordings meet";
+            return Err(TrackError::whole_file(table.file(), found, "one rate throughout", hint));
+        }
+    };
     let time = |row: &usize| codes[*row].seconds_after(codes[first], rate.rate);
     let times: Vec<f64> = with_face.iter().map(time).collect();
     let assumed = if rate.assumed { ", which is assumed: the rows do not tell" } else { "" };
@@ -77,7 +84,7 @@ pub(crate) fn read<R: BufRead>(mut table: Table<R>) -> Result<LoadedTrack, Track
     let track = Track::new(channels, times, values).map_err(|error| {
         TrackError::whole_file(table.file(), error.to_string(), "rows that form a track", "check times and columns")
     })?;
-    Ok(LoadedTrack { track, kind: TrackKind::LiveLinkFaceCsv, notes })
+    Ok(LoadedTrack { track, format: Format::LiveLinkFace, notes })
 }
 
 fn channel_of(name: &str) -> Result<Option<Channel>, ()> {
@@ -98,7 +105,7 @@ fn check_complete<R: BufRead>(table: &Table<R>, columns: &Columns) -> Result<(),
     if missing.is_empty() {
         return Ok(());
     }
-    let misspelt = columns.unknown.iter().take(100).find_map(|column| {
+    let misspelt = columns.unknown.iter().take(COMPARED).find_map(|column| {
         let name = table.header()[*column].as_str();
         Some(format!("rename column {} to '{}'", quoted(name), nearest_name(name, missing.iter().copied())?))
     });
@@ -146,7 +153,7 @@ fn next_code<R: BufRead>(table: &Table<R>, column: usize, previous: Option<Timec
 }
 
 /// Turns the head's angles into ours, or leaves them out where the app did not record them.
-fn with_head_in_our_convention(
+pub(crate) fn with_head_in_our_convention(
     channels: Vec<Channel>,
     mut values: Vec<f32>,
     notes: &mut Vec<String>,

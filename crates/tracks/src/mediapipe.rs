@@ -3,37 +3,20 @@
 //! Both spellings are read: `faceBlendshapes[0].categories[]` with `categoryName` (JavaScript, Java) and
 //! `face_blendshapes[0][]` with `category_name` (Python). Of several faces the first is used. Where a frame has
 //! `timestampMs` or `timestamp_ms`, all must; where none has, frames are as far apart as the caller
-//! says, or 1/30 s. A frame without a face is bridged. The head's rotation comes from `facialTransformationMatrixes` where every face has one.
+//! says, or 1/30 s. A frame without a face is bridged. The head's rotation comes from `facialTransformationMatrixes`
+//! where every face has one.
 
-mod json;
-mod pose;
-
-use std::io::BufRead;
+mod frame;
 
 use moue_timeline::{Channel, FrameRate, HeadAxis, Shape, Track, nearest_name};
 
-use crate::header::listed;
-use crate::{LoadedTrack, Place, ReadOptions, TrackError, TrackKind, notes};
-use json::{Document, Frame};
+use crate::header::counted;
+use crate::{Format, LONGEST_GAP, LoadedTrack, Place, ReadOptions, TrackError, notes, rotation};
 
-/// What MediaPipe calls the score of a face at rest.
-const NEUTRAL: &str = "_neutral";
+pub(crate) use frame::{First, Frame, FrameFields, Matrix, Scores};
 
-pub(crate) fn read(file: &str, input: impl BufRead, options: ReadOptions) -> Result<LoadedTrack, TrackError> {
-    let document: Document = serde_json::from_reader(input).map_err(|error| syntax(file, &error))?;
-    if document.audio2face {
-        let hint = "Audio2Face files come later; write the weights as a CSV with time and ARKit names";
-        return Err(TrackError::whole_file(file, "Audio2Face weights", "results of MediaPipe's Face Landmarker", hint));
-    }
-    let Some(frames) = document.frames else {
-        let expected = "a list of Face Landmarker results, or an object with 'frames'";
-        let hint = "each frame holds faceBlendshapes[0].categories[] with categoryName and score";
-        return Err(TrackError::whole_file(file, "an object without frames or faceBlendshapes", expected, hint));
-    };
-    build(file, &frames, options)
-}
-
-fn build(file: &str, frames: &[Frame], options: ReadOptions) -> Result<LoadedTrack, TrackError> {
+/// A track of all frames with a face.
+pub(crate) fn build(file: &str, frames: &[Frame], options: ReadOptions) -> Result<LoadedTrack, TrackError> {
     let mut notes = Vec::new();
     let all_times = times(file, frames, options, &mut notes)?;
     let faces = || frames.iter().enumerate().filter(|(_, frame)| frame.scores.is_some());
@@ -71,7 +54,7 @@ fn build(file: &str, frames: &[Frame], options: ReadOptions) -> Result<LoadedTra
             values.push(scores.value(file, index, *shape)?);
         }
         if let (true, Some(matrix)) = (has_head, &frame.matrix) {
-            let head = pose::head_pose(matrix).ok_or_else(|| {
+            let head = rotation::head_pose(matrix).ok_or_else(|| {
                 let expected = "a transformation matrix with a rotation";
                 TrackError::new(
                     file,
@@ -88,7 +71,7 @@ fn build(file: &str, frames: &[Frame], options: ReadOptions) -> Result<LoadedTra
     let track = Track::new(channels, times, values).map_err(|error| {
         TrackError::whole_file(file, error.to_string(), "frames that form a track", "check timestamps and scores")
     })?;
-    Ok(LoadedTrack { track, kind: TrackKind::MediaPipeJson, notes })
+    Ok(LoadedTrack { track, format: Format::MediaPipe, notes })
 }
 
 /// Seconds of every frame.
@@ -117,6 +100,10 @@ fn times(file: &str, frames: &[Frame], options: ReadOptions, notes: &mut Vec<Str
             let expected = format!("a time after the frame before ({} ms)", previous * 1000.0);
             return error(format!("timestamp {ms} ms"), &expected, "sort the frames; no two have one time");
         }
+        if let Some(previous) = times.last().filter(|previous| time - **previous > LONGEST_GAP) {
+            let expected = format!("a time at most a day after the frame before ({} ms)", previous * 1000.0);
+            return error(format!("timestamp {ms} ms"), &expected, "timestamps are in milliseconds: look for a slip");
+        }
         times.push(time);
     }
     Ok(times)
@@ -126,36 +113,20 @@ fn times(file: &str, frames: &[Frame], options: ReadOptions, notes: &mut Vec<Str
 fn shapes_of(file: &str, frames: &[Frame], first: usize, notes: &mut Vec<String>) -> Result<Vec<Shape>, TrackError> {
     let Some(scores) = &frames[first].scores else { return Ok(Vec::new()) };
     let shapes: Vec<Shape> = Shape::ALL.into_iter().filter(|shape| scores.has(*shape)).collect();
-    let unknown: Vec<&str> = scores.unknown.iter().map(String::as_str).filter(|name| *name != NEUTRAL).collect();
+    let unknown = || scores.unknown.iter().map(String::as_str);
+    let listed_unknown = || counted(unknown(), scores.unknown_count);
     if shapes.is_empty() {
-        let near = unknown.iter().find_map(|name| nearest_name(name, Shape::ALL.into_iter().map(Shape::name)));
-        let found = match unknown.is_empty() {
-            true => "no categories".to_owned(),
-            false => format!("the categories {}", listed(unknown.iter().copied())),
+        let near = unknown().find_map(|name| nearest_name(name, Shape::ALL.into_iter().map(Shape::name)));
+        let found = match scores.unknown_count {
+            0 => "no categories".to_owned(),
+            _ => format!("the categories {}", listed_unknown()),
         };
         let hint = near
             .map_or("categoryName holds names such as jawOpen".to_owned(), |near| format!("did you mean '{near}'?"));
         return Err(TrackError::new(file, Place::Frame(first), found, "ARKit's names of shapes", hint));
     }
-    if !unknown.is_empty() {
-        notes.push(format!("ignored {} unknown categories: {}", unknown.len(), listed(unknown.iter().copied())));
+    if scores.unknown_count > 0 {
+        notes.push(format!("ignored {} unknown categories: {}", scores.unknown_count, listed_unknown()));
     }
     Ok(shapes)
-}
-
-fn syntax(file: &str, error: &serde_json::Error) -> TrackError {
-    if let Some(kind) = error.io_error_kind() {
-        return TrackError::io(file, kind.into());
-    }
-    let text = error.to_string();
-    let found = text.split(" at line ").next().unwrap_or(&text).to_owned();
-    let hint = match error.classify() {
-        serde_json::error::Category::Eof => "the file is cut short: export it again",
-        serde_json::error::Category::Data => {
-            "each frame holds faceBlendshapes[0].categories[] with categoryName and score"
-        }
-        _ => "the file is no JSON; NaN and Infinity have no place in it, nor have several values one after another",
-    };
-    let place = Place::Text { line: error.line(), column: error.column() };
-    TrackError::new(file, place, format!("'{found}'"), "results of MediaPipe's Face Landmarker", hint)
 }

@@ -8,23 +8,33 @@ use std::io::{self, BufRead, Write};
 use moue_timeline::{Channel, Track};
 
 use crate::error::quoted;
-use crate::header::{Columns, listed};
+use crate::header::{COMPARED, Columns, listed};
 use crate::table::Table;
-use crate::{LoadedTrack, Place, TrackError, TrackKind, notes};
+use crate::{Format, LONGEST_GAP, LoadedTrack, Place, TrackError, notes};
 
 const TIME: &str = "time";
 
-pub(crate) fn read<R: BufRead>(mut table: Table<R>) -> Result<LoadedTrack, TrackError> {
-    let columns = Columns::new(&table, TIME, |name| Channel::from_name(name).map(Some).ok_or(()))?;
+pub(crate) fn read<R: BufRead>(table: Table<R>) -> Result<LoadedTrack, TrackError> {
+    read_timed(table, Format::Moue, TIME, |name| Channel::from_name(name).map(Some).ok_or(()))
+}
+
+/// A table with seconds in the column `time_column`; `channel_of` is that of [`Columns::new`].
+pub(crate) fn read_timed<R: BufRead>(
+    mut table: Table<R>,
+    format: Format,
+    time_column: &str,
+    channel_of: impl Fn(&str) -> Result<Option<Channel>, ()>,
+) -> Result<LoadedTrack, TrackError> {
+    let columns = Columns::new(&table, time_column, channel_of)?;
     let mut notes = Vec::new();
     columns.note_unknown(&table, &mut notes);
     if columns.channels.is_empty() {
         let others = columns.unknown.iter().map(|column| table.header()[*column].as_str());
         let found = match columns.unknown.len() {
-            0 => "only 'time'".to_owned(),
+            0 => format!("only '{time_column}'"),
             _ => format!("no known column among {}", listed(others)),
         };
-        let near = columns.unknown.iter().find_map(|column| {
+        let near = columns.unknown.iter().take(COMPARED).find_map(|column| {
             let name = table.header()[*column].as_str();
             let near = moue_timeline::nearest_name(name, Channel::all().map(Channel::name))?;
             Some(format!("rename {} to '{near}'", quoted(name)))
@@ -39,8 +49,11 @@ pub(crate) fn read<R: BufRead>(mut table: Table<R>) -> Result<LoadedTrack, Track
         table.check_width()?;
         times.push(time(&mut table, columns.time, times.last().copied())?);
         for (column, channel) in &columns.channels {
-            let value = table.number(*column)?;
-            values.push(if is_degrees(*channel) { value.to_radians() } else { value } as f32);
+            let value = match is_degrees(*channel) {
+                true => table.converted(*column, f64::to_radians)?,
+                false => table.number(*column)?,
+            };
+            values.push(value as f32);
         }
     }
     let Some(start) = times.first().copied() else {
@@ -54,11 +67,8 @@ pub(crate) fn read<R: BufRead>(mut table: Table<R>) -> Result<LoadedTrack, Track
     let track = Track::new(channels, times, values).map_err(|error| {
         TrackError::whole_file(table.file(), error.to_string(), "rows that form a track", "check times and columns")
     })?;
-    Ok(LoadedTrack { track, kind: TrackKind::MoueCsv, notes })
+    Ok(LoadedTrack { track, format, notes })
 }
-
-/// Seconds between two rows: more is a slip of the pen, and would be rendered for years.
-const LONGEST_GAP: f64 = 24.0 * 3600.0;
 
 fn time<R: BufRead>(table: &mut Table<R>, column: usize, previous: Option<f64>) -> Result<f64, TrackError> {
     if table.cell(column)?.contains(':') {

@@ -1,6 +1,8 @@
 //! Sentences about what a track is like.
 
-use moue_timeline::{Channel, FlameChannel, Track};
+use moue_timeline::{Channel, FlameChannel, FrameRate, Track};
+
+use crate::ReadOptions;
 
 /// Steps longer than this many usual ones are a gap.
 const GAP_STEPS: f64 = 1.5;
@@ -40,6 +42,13 @@ pub(crate) fn timing(times: &[f64], notes: &mut Vec<String>) {
             "gaps: {missing} {rows} bridged; the longest gap lasts {:.2} s, from {gap_start:.2} s",
             steps[steps.len() - 1]
         ));
+    }
+}
+
+/// Tells that the rate which the caller gave is not that of the file.
+pub(crate) fn unused_rate(rate: FrameRate, options: ReadOptions, notes: &mut Vec<String>) {
+    if let Some(given) = options.rate.filter(|given| *given != rate) {
+        notes.push(format!("the file says {rate} frames per second: the given rate of {given} is not used"));
     }
 }
 

@@ -1,4 +1,4 @@
-//! FLAME coefficients in NumPy's files: one array (`.npy`) or several with names (`.npz`).
+//! FLAME and ARKit coefficients in NumPy's files: one array (`.npy`) or several with names (`.npz`).
 //!
 //! # Arrays
 //! T rows, one per frame, of float32, float64 or float16, in either byte order and either memory order.
@@ -8,153 +8,100 @@
 //! | (T, 55) | 50 expression components, eyelids left and right, jaw x, y, z: `FlameChannel`'s order |
 //! | (T, 53) | 50 expression components, jaw x, y, z: what speech-driven models such as EMOTE give |
 //! | (T, 50) | 50 expression components |
+//! | (T, 61) | Live Link Face's columns: 52 shapes, the head's yaw, pitch, roll, the eyes' angles |
+//! | (T, 52), (T, 51) | ARKit shapes in an order that the caller has to name: [`crate::Format`] lists three |
 //!
 //! # Names in a `.npz`
-//! In any casing: `flame` for one of the shapes above; or the parts, each optional, with equally many rows:
+//! In any casing: `flame` for one of the first three shapes above; or the parts, each optional, with equally many
+//! rows:
 //!
 //! | names | shape |
 //! | --- | --- |
-//! | `expression`, `exp`, `expr`, `expression_params` | (T, 50), or (T, 100), which is cut to the first 50 |
+//! | `expression`, `exp`, `expr`, `expression_params` | (T, 50), or up to (T, 100), of which the first 50 are used |
 //! | `eyelids`, `eyelid`, `eyelid_params` | (T, 2), left and right |
-//! | `jaw`, `jaw_pose`, `jaw_params` | (T, 3) |
-//! | `pose` | (T, 6), the head's rotation, which is left out, then the jaw's: DECA, EMOCA. Only without a jaw |
+//! | `jaw`, `jaw_pose`, `jaw_params` | (T, 3), a rotation vector |
+//! | `pose` | (T, 6), rotation vectors of the head and of the jaw: DECA, EMOCA. Only without a jaw |
+//! | `rotation` (VHAP), `head_pose` (flame-head-tracker), `pose_params` (SMIRK) | (T, 3), a rotation vector of the head |
+//! | `neck_pose` | (T, 3), a rotation vector that the head's is put on |
+//! | `head` | (T, 3), yaw, pitch and roll of the head in radians, with the signs of `HeadPose` |
+//! | `arkit` | (T, n), one column for each of `arkit_names` (n texts, ARKit's names); or an array as above |
+//! | `blendshape_scores` | (T, 52), scores in MediaPipe's order |
 //! | `fps` | one number: rows per second, rounded to three decimals |
+//! | `times` | (T,), seconds, for rows that have no fixed rate |
 //!
-//! An archive that has one array besides `fps` may call it anything. Other arrays are ignored and named in a note.
+//! An archive that has one array besides `fps` and `times` may call it anything. Other arrays are ignored and named in
+//! a note. Rotations of FLAME are about x (the face's own left), y (up) and z (out of the face), the camera looking
+//! along -z: those of VHAP where it was given one camera, of DECA, EMOCA and SMIRK always.
 
 mod archive;
 mod array;
-mod columns;
 mod header;
+mod layout;
+mod parts;
+mod rows;
 
-use std::io::Read;
+use std::io::{Read, Seek};
 
-use moue_timeline::{FrameRate, nearest_name};
+use moue_timeline::FrameRate;
 
-use crate::error::quoted;
-use crate::header::listed;
-use crate::{LoadedTrack, ReadOptions, TrackError, TrackKind};
-use archive::Archive;
-use array::Array;
-use columns::{build, parts, whole};
-
-pub(crate) use array::MAGIC;
-
-/// What an array of an archive is for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Flame,
-    Expression,
-    Eyelids,
-    Jaw,
-    Pose,
-    Rate,
-}
-
-const EXPECTED_NAMES: &str = "one array, or some named flame, expression, eyelids, jaw";
+use crate::{LoadedTrack, Place, ReadOptions, TrackError, notes};
+pub(crate) use archive::{Archive, in_memory};
+pub(crate) use array::{Accept, MAGIC, RawArray, shape_text};
+pub(crate) use layout::sorted;
+pub(crate) use parts::{format, of_archive, of_frame};
+pub(crate) use rows::Rows;
 
 pub(crate) fn read_npy(file: &str, input: impl Read, options: ReadOptions) -> Result<LoadedTrack, TrackError> {
-    let array = Array::read(file, None, input)?;
-    let mut notes = Vec::new();
-    let parts = whole(file, &array, &mut notes)?;
-    build(file, TrackKind::Npy, &parts, rate(None, options, &mut notes), notes)
+    let array = RawArray::read(file, None, input, None, Accept::Numbers)?;
+    let rows = layout::whole(file, &array, options.format)?;
+    finish(file, rows, options)
 }
 
-pub(crate) fn read_npz(file: &str, input: impl Read, options: ReadOptions) -> Result<LoadedTrack, TrackError> {
-    let mut archive = Archive::open(file, input)?;
-    let names: Vec<String> = archive.names().map(str::to_owned).collect();
-    let find = |wanted: Role| find(file, &names, wanted);
-    let mut notes = Vec::new();
+pub(crate) fn read_npz<R: Read + Seek>(
+    file: &str,
+    mut archive: Archive<'_, R>,
+    options: ReadOptions,
+) -> Result<LoadedTrack, TrackError> {
+    let rows = of_archive(file, &mut archive, options.format, false)?;
+    finish(file, rows, options)
+}
 
-    let fps = find(Role::Rate)?;
-    let others: Vec<usize> = (0..names.len()).filter(|member| Some(*member) != fps).collect();
-    let fps = fps.map(|member| fps_of(file, &archive.read(member)?)).transpose()?;
-    let single = match (others.as_slice(), find(Role::Flame)?) {
-        (_, Some(flame)) => Some(archive.read(flame)?),
-        ([only], None) => {
-            let array = archive.read(*only)?;
-            let is_part = role(&names[*only]).is_some() && !matches!(array.shape[..], [_, 50 | 53 | 55]);
-            (!is_part).then_some(array)
+/// Gives rows their times: their own, or those of their own rate, of the caller's, or of 30 frames per second.
+pub(crate) fn finish(file: &str, mut rows: Rows, options: ReadOptions) -> Result<LoadedTrack, TrackError> {
+    rows = rows.without_still_head();
+    let times = match (rows.times.take(), rows.rate) {
+        (Some(times), rate) => {
+            check_rates(file, &times, rate)?;
+            times
         }
-        _ => None,
-    };
-    let mut arrays = Vec::new();
-    if single.is_none() {
-        for role in [Role::Expression, Role::Eyelids, Role::Jaw] {
-            if let Some(member) = find(role)? {
-                arrays.push((role, archive.read(member)?));
-            }
+        (None, Some(rate)) => {
+            notes::unused_rate(rate, options, &mut rows.notes);
+            at_rate(rows.count, rate)
         }
-        if let (false, Some(member)) = (arrays.iter().any(|(role, _)| *role == Role::Jaw), find(Role::Pose)?) {
-            let pose = archive.read(member)?;
-            if matches!(pose.shape[..], [_, 6]) {
-                arrays.push((Role::Pose, pose));
-            }
+        (None, None) => {
+            let rate = options.rate.unwrap_or_else(|| {
+                let note = "arrays have no times: taken as 30 rows per second; a .npz may say otherwise with fps";
+                rows.notes.push(note.to_owned());
+                FrameRate::FPS_30
+            });
+            at_rate(rows.count, rate)
         }
-    }
-    let used: Vec<&str> =
-        single.iter().chain(arrays.iter().map(|(_, array)| array)).filter_map(|a| a.name.as_deref()).collect();
-    let ignored = || others.iter().map(|member| names[*member].as_str()).filter(|name| !used.contains(name));
-    if used.is_empty() {
-        return Err(unknown_names(file, &names));
-    }
-    if ignored().next().is_some() {
-        notes.push(format!("ignored arrays: {}", listed(ignored())));
-    }
-    let parts = match &single {
-        Some(array) => whole(file, array, &mut notes)?,
-        None => parts(file, &arrays, &mut notes)?,
     };
-    build(file, TrackKind::Npz, &parts, rate(fps, options, &mut notes), notes)
+    rows.into_track(file, times)
 }
 
-fn role(name: &str) -> Option<Role> {
-    match name.to_ascii_lowercase().as_str() {
-        "flame" => Some(Role::Flame),
-        "expression" | "exp" | "expr" | "expression_params" => Some(Role::Expression),
-        "eyelids" | "eyelid" | "eyelid_params" => Some(Role::Eyelids),
-        "jaw" | "jaw_pose" | "jaw_params" => Some(Role::Jaw),
-        "pose" => Some(Role::Pose),
-        "fps" => Some(Role::Rate),
-        _ => None,
-    }
+fn at_rate(count: usize, rate: FrameRate) -> Vec<f64> {
+    (0..count as u64).map(|row| rate.seconds_at(row)).collect()
 }
 
-/// The only array with the role `wanted`, if there is one.
-fn find(file: &str, names: &[String], wanted: Role) -> Result<Option<usize>, TrackError> {
-    let mut members = (0..names.len()).filter(|member| role(&names[*member]) == Some(wanted));
-    let (first, second) = (members.next(), members.next());
-    if let (Some(first), Some(second)) = (first, second) {
-        let found = format!("the arrays {}", listed([names[first].as_str(), names[second].as_str()].into_iter()));
-        return Err(TrackError::whole_file(file, found, "one of them", "they mean the same: keep one"));
-    }
-    Ok(first)
-}
-
-fn unknown_names(file: &str, names: &[String]) -> TrackError {
-    let known = ["flame", "expression", "eyelids", "jaw"];
-    let near = names.iter().find_map(|name| Some((name, nearest_name(name, known)?)));
-    let hint = match near {
-        Some((name, near)) => format!("rename {} to '{near}'", quoted(name)),
-        None => "np.savez(path, expression=..., eyelids=..., jaw=...) names them".to_owned(),
-    };
-    let found = format!("the arrays {}", listed(names.iter().map(String::as_str)));
-    TrackError::whole_file(file, found, EXPECTED_NAMES, hint)
-}
-
-fn fps_of(file: &str, array: &Array) -> Result<FrameRate, TrackError> {
-    let error = |found: String| {
-        let expected = "one number of rows per second, from 0.1 to 1000";
-        TrackError::new(file, array.place(), found, expected, "save it as np.savez(path, fps=30, ...)")
-    };
-    let fps = array.scalar().ok_or_else(|| error(array.shape_text()))?;
-    // Three decimals tell 29.97 from 30, and a mean over a recording has any number of them.
-    format!("{fps:.3}").parse().map_err(|_| error(fps.to_string()))
-}
-
-fn rate(fps: Option<FrameRate>, options: ReadOptions, notes: &mut Vec<String>) -> FrameRate {
-    fps.or(options.rate).unwrap_or_else(|| {
-        notes.push("arrays have no times: taken as 30 rows per second; a .npz may say otherwise with fps".to_owned());
-        FrameRate::FPS_30
-    })
+/// Where a file has both times and a rate, they have to agree to half a frame.
+fn check_rates(file: &str, times: &[f64], rate: Option<FrameRate>) -> Result<(), TrackError> {
+    let Some(rate) = rate else { return Ok(()) };
+    let start = times.first().copied().unwrap_or_default();
+    let apart = |(row, time): (usize, &f64)| (time - start - rate.seconds_at(row as u64)).abs() > 0.5 / rate.fps();
+    let Some(row) = times.iter().enumerate().position(apart) else { return Ok(()) };
+    let place = Place::Element { array: Some("times".to_owned()), row, column: 0, name: "seconds" };
+    let found = format!("{} s", times[row] - start);
+    let expected = format!("{} s after the first row, as fps {rate} says", rate.seconds_at(row as u64));
+    Err(TrackError::new(file, place, found, expected, "the rates differ: keep either times or fps"))
 }

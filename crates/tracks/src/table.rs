@@ -124,6 +124,11 @@ impl<R: BufRead> Table<R> {
 
     /// A finite number of the current line.
     pub fn number(&mut self, column: usize) -> Result<f64, TrackError> {
+        self.converted(column, |value| value)
+    }
+
+    /// A number of the current line in another unit, where it is finite.
+    pub fn converted(&mut self, column: usize, convert: impl Fn(f64) -> f64) -> Result<f64, TrackError> {
         let text = self.cell(column)?;
         let mut parsed = text.parse::<f64>();
         if self.separator != b',' && parsed.is_err() && text.contains(',') {
@@ -133,7 +138,7 @@ impl<R: BufRead> Table<R> {
         let text = self.cell(column)?;
         let hint = match parsed {
             // An f32 holds every value; what overflows it is no coefficient.
-            Ok(value) if (value as f32).is_finite() => return Ok(value),
+            Ok(value) if (convert(value) as f32).is_finite() => return Ok(convert(value)),
             Ok(_) if !text.contains(|c: char| c.is_ascii_digit()) => {
                 "fill the gap, or delete the row: missing rows are bridged"
             }

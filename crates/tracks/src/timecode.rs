@@ -1,5 +1,7 @@
 //! Timecodes `HH:MM:SS:FF.mmm` and the rate they count in.
 
+use moue_timeline::FrameRate;
+
 /// Rates that cameras and Live Link Face count in. 29.97 and 23.976 count like 30 and 24: their real time is 0.1 %
 /// longer, which the table does not tell.
 const COMMON_RATES: [f64; 9] = [24.0, 25.0, 30.0, 48.0, 50.0, 60.0, 100.0, 120.0, 240.0];
@@ -54,10 +56,28 @@ pub(crate) struct TimecodeRate {
     pub assumed: bool,
 }
 
+impl TimecodeRate {
+    /// The caller's rate where nothing in the file tells, and its frame numbers allow it.
+    pub fn or_given(self, given: Option<FrameRate>, codes: &[Timecode]) -> Self {
+        let largest = codes.iter().map(|code| code.frame).fold(0.0, f64::max);
+        match given.map(|given| given.fps().round()).filter(|given| self.assumed && *given > largest) {
+            Some(rate) => Self { rate, assumed: false },
+            None => self,
+        }
+    }
+}
+
+/// Two rates in one file.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct MixedRates {
+    pub rate: f64,
+    pub other: f64,
+}
+
 /// Infers the rate from where the frame numbers start again: the step from the last row of a second to the first of
 /// the next is usually the same as any other. Where rows were lost there, that second tells nothing or something too
 /// low, so the seconds vote.
-pub(crate) fn infer_rate(codes: &[Timecode]) -> TimecodeRate {
+pub(crate) fn infer_rate(codes: &[Timecode]) -> Result<TimecodeRate, MixedRates> {
     let pairs = || codes.windows(2).map(|pair| (pair[0], pair[1]));
     let within = pairs().filter(|(from, to)| from.second == to.second).map(|(from, to)| to.frame - from.frame);
     let largest = codes.iter().map(|code| code.frame).fold(0.0, f64::max);
@@ -67,14 +87,21 @@ pub(crate) fn infer_rate(codes: &[Timecode]) -> TimecodeRate {
     let estimates: Vec<f64> = crossing.map(|(from, to)| from.frame + step - to.frame).collect();
     let Some(highest) = estimates.iter().copied().max_by(f64::total_cmp) else {
         let rate = [DEFAULT_RATE].into_iter().chain(COMMON_RATES).find(above).unwrap_or(largest.floor() + 1.0);
-        return TimecodeRate { rate, assumed: true };
+        return Ok(TimecodeRate { rate, assumed: true });
     };
     let tolerance = 0.3 * step.max(1.0);
     let votes = |rate: f64| estimates.iter().filter(|estimate| (rate - **estimate).abs() <= tolerance).count();
     // Of equally many the last, which is the highest.
     let elected = COMMON_RATES.into_iter().filter(above).max_by_key(|rate| votes(*rate));
     let rate = elected.filter(|rate| votes(*rate) > 0).unwrap_or(highest.round().max(largest.floor() + 1.0));
-    TimecodeRate { rate, assumed: false }
+    // Lost rows make single seconds look shorter by this much and that; many seconds alike are another recording. A row
+    // or two lost at the same place make 25 frames look like 24, so neighbours do not count.
+    let others = COMMON_RATES.into_iter().filter(|other| (other - rate).abs() > 0.1 * rate);
+    let enough = (estimates.len() * 3 / 10).max(3);
+    match others.max_by_key(|other| votes(*other)).filter(|other| votes(*other) >= enough) {
+        Some(other) => Err(MixedRates { rate, other }),
+        None => Ok(TimecodeRate { rate, assumed: false }),
+    }
 }
 
 /// The lower of the two middle values where there are two.
@@ -115,7 +142,7 @@ mod tests {
             let frames = (0..400u32).filter(|row| !lost.contains(&(*row as usize))).map(|row| first + row * step);
             let code = |frame: u32| Timecode { second: (frame / rate).into(), frame: f64::from(frame % rate) + phase };
             let codes: Vec<Timecode> = frames.map(code).collect();
-            prop_assert_eq!(infer_rate(&codes), TimecodeRate { rate: rate.into(), assumed: false });
+            prop_assert_eq!(infer_rate(&codes), Ok(TimecodeRate { rate: rate.into(), assumed: false }));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One array of numbers, as NumPy saves it.
+//! One array, as NumPy saves it.
 
 use std::io::{self, Read};
 
@@ -18,11 +18,22 @@ enum Kind {
     Float,
     Signed,
     Unsigned,
+    /// UTF-32, filled up with zeros.
+    Unicode,
+    /// UTF-8, filled up with zeros.
+    Bytes,
 }
 
-/// An array of numbers of any shape.
+/// Which elements the caller has a use for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Accept {
+    Numbers,
+    NumbersAndText,
+}
+
+/// An array of any shape.
 #[derive(Debug)]
-pub(super) struct Array {
+pub(crate) struct RawArray {
     /// What an archive calls it.
     pub name: Option<String>,
     pub shape: Vec<usize>,
@@ -35,16 +46,34 @@ pub(super) struct Array {
     bytes: Vec<u8>,
 }
 
-impl Array {
-    /// Reads an array of integers or floats; `name` is what an archive calls it.
-    pub fn read(file: &str, name: Option<&str>, mut input: impl Read) -> Result<Self, TrackError> {
+impl RawArray {
+    /// Reads an array; `name` is what an archive calls it, `size` how many bytes it has, header included, where that
+    /// is known.
+    pub fn read(
+        file: &str,
+        name: Option<&str>,
+        mut input: impl Read,
+        size: Option<u64>,
+        accept: Accept,
+    ) -> Result<Self, TrackError> {
         let place = place(name);
-        let header = read_header(file, &place, &mut input)?;
-        let (kind, big_endian, element_bytes) = element(file, &place, header.descr.as_deref())?;
-        let elements = header.shape.iter().try_fold(element_bytes, |bytes, side| bytes.checked_mul(*side));
+        let (header, header_bytes) = read_header(file, &place, &mut input)?;
+        let (kind, big_endian, element_bytes) = element(file, &place, header.descr.as_deref(), accept)?;
+        // Texts of no letters have no bytes, and are elements all the same.
+        let elements = header.shape.iter().try_fold(element_bytes.max(1), |bytes, side| bytes.checked_mul(*side));
         let length = elements.unwrap_or(usize::MAX);
         if length as u64 > MAX_FILE_BYTES {
             return Err(TrackError::too_large(file, length as u64));
+        }
+        let length = if element_bytes == 0 { 0 } else { length };
+        let cut = |found: u64| {
+            let (found, expected) =
+                (format!("{found} bytes of data"), format!("{length} for the shape {}", shape_text(&header.shape)));
+            let hint = "the file is cut short: export or copy it again";
+            TrackError::new(file, place.clone(), found, expected, hint)
+        };
+        if let Some(data) = size.map(|size| size.saturating_sub(header_bytes)).filter(|data| *data < length as u64) {
+            return Err(cut(data));
         }
         // Grows with what is there, not with what the header claims.
         let mut bytes = Vec::new();
@@ -52,15 +81,7 @@ impl Array {
         // An archive checks its sum where the member ends.
         read.and_then(|_| input.read(&mut [0])).map_err(|error| damaged(file, &place, &error))?;
         if bytes.len() < length {
-            let found = format!("{} bytes of data", bytes.len());
-            let expected = format!("{length} for the shape {}", shape_text(&header.shape));
-            return Err(TrackError::new(
-                file,
-                place,
-                found,
-                expected,
-                "the file is cut short: export or copy it again",
-            ));
+            return Err(cut(bytes.len() as u64));
         }
         Ok(Self {
             name: name.map(str::to_owned),
@@ -74,9 +95,33 @@ impl Array {
         })
     }
 
+    /// The same, called `name`.
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = Some(name.to_owned());
+        self
+    }
+
+    /// The same with its only dimension as a row of two.
+    pub fn with_row(mut self) -> Self {
+        if let [side] = self.shape[..] {
+            self.shape = vec![1, side];
+        }
+        self
+    }
+
     /// Whether the elements are floats.
     pub fn is_float(&self) -> bool {
         self.kind == Kind::Float
+    }
+
+    /// Whether every element fits a float32.
+    pub fn is_single(&self) -> bool {
+        self.is_float() && self.element_bytes <= 4
+    }
+
+    /// Whether the elements are text.
+    pub fn is_text(&self) -> bool {
+        matches!(self.kind, Kind::Unicode | Kind::Bytes)
     }
 
     /// Where the array is.
@@ -94,21 +139,60 @@ impl Array {
         format!("an array of shape {}", shape_text(&self.shape))
     }
 
-    /// The only element, where there is one.
-    pub fn scalar(&self) -> Option<f64> {
-        (self.shape.iter().product::<usize>() == 1).then(|| self.element(0))
+    /// How many elements there are.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
     }
 
-    /// The element at `row` and `column` of an array of two dimensions, both below its sides.
+    /// The only element, where there is one and it is a number.
+    pub fn scalar(&self) -> Option<f64> {
+        (self.len() == 1 && !self.is_text()).then(|| self.number(0))
+    }
+
+    /// The number at `row` and `column` of an array of two dimensions, both below its sides.
     pub fn at(&self, row: usize, column: usize) -> f64 {
         let (rows, columns) = (self.shape[0], self.shape[1]);
-        self.element(if self.fortran_order { column * rows + row } else { row * columns + column })
+        self.number(if self.fortran_order { column * rows + row } else { row * columns + column })
     }
 
-    fn element(&self, index: usize) -> f64 {
+    /// All numbers, the last index running fastest.
+    pub fn numbers(&self) -> impl Iterator<Item = f64> {
+        self.offsets().map(|offset| self.number(offset))
+    }
+
+    /// All texts, the last index running fastest; an error says which one is none.
+    pub fn texts(&self) -> impl Iterator<Item = Result<String, usize>> {
+        self.offsets().enumerate().map(|(index, offset)| self.text(offset).ok_or(index))
+    }
+
+    /// Where the elements are, the last index running fastest.
+    fn offsets(&self) -> impl Iterator<Item = usize> {
+        let strides: Vec<usize> = self
+            .shape
+            .iter()
+            .scan(1_usize, |stride, side| Some(std::mem::replace(stride, stride.saturating_mul(*side))))
+            .collect();
+        let fortran = self.fortran_order && self.shape.len() > 1;
+        (0..self.len()).map(move |index| {
+            if !fortran {
+                return index;
+            }
+            let sides = self.shape.iter().zip(&strides).rev();
+            let (offset, _) =
+                sides.fold((0, index), |(offset, rest), (side, stride)| (offset + rest % side * stride, rest / side));
+            offset
+        })
+    }
+
+    /// The bytes of an element, little end first where it is a number.
+    fn element(&self, offset: usize) -> &[u8] {
+        &self.bytes[offset * self.element_bytes..][..self.element_bytes]
+    }
+
+    fn number(&self, offset: usize) -> f64 {
         // Sign-extended or zero-extended to 8 bytes, little end first.
         let mut wide = [0; 8];
-        let bytes = &self.bytes[index * self.element_bytes..][..self.element_bytes];
+        let bytes = self.element(offset);
         wide[..bytes.len()].copy_from_slice(bytes);
         if self.big_endian {
             wide[..bytes.len()].reverse();
@@ -118,12 +202,32 @@ impl Array {
             (Kind::Float, 2) => f16::from_bits(bits as u16).to_f64(),
             (Kind::Float, 4) => f32::from_bits(bits as u32).into(),
             (Kind::Float, _) => f64::from_bits(bits),
-            (Kind::Unsigned, _) => bits as f64,
             (Kind::Signed, size) => {
                 let unused = 64 - 8 * size as u32;
                 (((bits << unused) as i64) >> unused) as f64
             }
+            _ => bits as f64,
         }
+    }
+
+    fn text(&self, offset: usize) -> Option<String> {
+        let bytes = self.element(offset);
+        let mut text = match self.kind {
+            Kind::Bytes => String::from_utf8(bytes.to_vec()).ok()?,
+            Kind::Unicode => {
+                let units = bytes.chunks_exact(4).map(|unit| {
+                    let mut unit = [unit[0], unit[1], unit[2], unit[3]];
+                    if self.big_endian {
+                        unit.reverse();
+                    }
+                    char::from_u32(u32::from_le_bytes(unit))
+                });
+                units.collect::<Option<String>>()?
+            }
+            _ => return None,
+        };
+        text.truncate(text.trim_end_matches('\0').len());
+        Some(text)
     }
 }
 
@@ -132,21 +236,26 @@ fn place(name: Option<&str>) -> Place {
 }
 
 /// As Python writes it: `(150, 55)`, `(55,)`, `()`.
-fn shape_text(shape: &[usize]) -> String {
+pub(crate) fn shape_text(shape: &[usize]) -> String {
     match shape {
         [side] => format!("({side},)"),
         _ => format!("({})", shape.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")),
     }
 }
 
-fn read_header(file: &str, place: &Place, input: &mut impl Read) -> Result<Header, TrackError> {
+/// The header, and how many bytes it takes.
+fn read_header(file: &str, place: &Place, input: &mut impl Read) -> Result<(Header, u64), TrackError> {
     let error =
         |found: &str, hint: &str| TrackError::new(file, place.clone(), found, "an array as NumPy saves it", hint);
     let cut = || error("a header that is cut short", "export or copy the file again");
+    let mut total = 0;
     let mut read = |bytes: &mut [u8]| match input.read_exact(bytes) {
         Err(failure) if failure.kind() == io::ErrorKind::UnexpectedEof => Err(cut()),
         Err(failure) => Err(damaged(file, place, &failure)),
-        Ok(()) => Ok(()),
+        Ok(()) => {
+            total += bytes.len() as u64;
+            Ok(())
+        }
     };
     let mut start = [0; 8];
     read(&mut start)?;
@@ -170,11 +279,13 @@ fn read_header(file: &str, place: &Place, input: &mut impl Read) -> Result<Heade
     let mut text = vec![0; length];
     read(&mut text)?;
     let text = String::from_utf8_lossy(&text);
-    Header::parse(&text).ok_or_else(|| error(&format!("the header {}", quoted(&text)), "export the array again"))
+    let header = Header::parse(&text);
+    let header = header.ok_or_else(|| error(&format!("the header {}", quoted(&text)), "export the array again"))?;
+    Ok((header, total))
 }
 
 /// How elements of the type `descr` are read: their kind, whether the big end is first, and their bytes.
-fn element(file: &str, place: &Place, descr: Option<&str>) -> Result<(Kind, bool, usize), TrackError> {
+fn element(file: &str, place: &Place, descr: Option<&str>, accept: Accept) -> Result<(Kind, bool, usize), TrackError> {
     let refuse = |found: String, hint: &str| {
         Err(TrackError::new(file, place.clone(), found, "numbers of type float32, float64 or float16", hint))
     };
@@ -183,14 +294,20 @@ fn element(file: &str, place: &Place, descr: Option<&str>) -> Result<(Kind, bool
     };
     let plain = descr.trim_start_matches(['<', '>', '=', '|']);
     if plain.starts_with('O') {
-        let hint = "pickled objects can run code and are never loaded; save the arrays themselves: \
-                    np.savez(path, expression=..., eyelids=..., jaw=...)";
-        return refuse("pickled Python objects".into(), hint);
+        return refuse("pickled Python objects".into(), crate::content::PICKLED);
     }
+    let text_length =
+        |kind: char| plain.strip_prefix(kind)?.parse::<usize>().ok()?.checked_mul(if kind == 'U' { 4 } else { 1 });
     let kind = match plain {
         "f2" | "f4" | "f8" => Kind::Float,
         "i1" | "i2" | "i4" | "i8" => Kind::Signed,
         "u1" | "u2" | "u4" | "u8" => Kind::Unsigned,
+        _ if accept == Accept::NumbersAndText => match (plain, text_length('U'), text_length('S')) {
+            ("b1", ..) => Kind::Unsigned,
+            (_, Some(bytes), _) => return Ok((Kind::Unicode, descr.starts_with('>'), bytes)),
+            (.., Some(bytes)) => return Ok((Kind::Bytes, false, bytes)),
+            _ => return refuse(format!("elements of type {}", quoted(descr)), "convert them: array.astype('float32')"),
+        },
         _ => return refuse(format!("elements of type {}", quoted(descr)), "convert them: array.astype('float32')"),
     };
     Ok((kind, descr.starts_with('>'), usize::from(plain.as_bytes()[1] - b'0')))

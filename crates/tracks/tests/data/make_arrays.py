@@ -28,3 +28,20 @@ np.savez(
     jaw=np.asfortranarray(flame[:, 52:]),
     fps=np.float32(29.97),
 )
+
+# ARKit: row r and column c hold (r + c) / 64.
+names = ["jawOpen", "mouthSmileLeft", "tongueOut", "browInnerUp"]
+shapes = np.add.outer(np.arange(3), np.arange(61)).astype("<f4") / 64
+np.savez(HERE / "arkit.npz", arkit=shapes[:, :4], arkit_names=names, times=np.array([2.0, 2.04, 2.1]))
+np.savez(HERE / "arkit_bytes.npz", arkit=shapes[:, :4].T.copy().T, arkit_names=np.array(names, dtype="S"), fps=25)
+np.save(HERE / "live_link_face.npy", shapes)
+# What no track has, for the arrays module.
+np.savez(
+    HERE / "anything.npz",
+    cube=np.asfortranarray(np.arange(24, dtype=">f8").reshape(2, 3, 4)),
+    flags=np.array([True, False]),
+    names=np.array([["é", ""], ["jaw", "\U0001f600"]], dtype=">U3"),
+    half=np.array(0.5, dtype="<f2"),
+    nothing=np.zeros((0, 3), dtype="<f4"),
+    whole=np.array([-(2**53), 255], dtype="<i8"),
+)

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use moue_timeline::{Channel, Expression, FlameExpression, FrameRate, Interpolation, Shape, Track};
-use moue_tracks::{LoadedTrack, TrackKind, read};
+use moue_tracks::{Format, LoadedTrack, read};
 
 fn example(name: &str) -> LoadedTrack {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/tracks");
@@ -28,11 +28,16 @@ fn every_value_is_one_a_face_can_have() {
 
 #[test]
 fn tables_of_ours_are_read_without_a_note() {
-    for (name, seconds) in
-        [("emotions.csv", 10.4), ("speech.csv", 4.2), ("micro.csv", 8.0), ("sweep.csv", 56.0), ("flame_sweep.csv", 5.0)]
-    {
+    for (name, seconds) in [
+        ("emotions.csv", 10.4),
+        ("speech.csv", 4.2),
+        ("micro.csv", 8.0),
+        ("sweep.csv", 56.0),
+        ("flame_sweep.csv", 5.0),
+        ("toyface.csv", 4.0),
+    ] {
         let loaded = example(name);
-        assert_eq!(loaded.kind, TrackKind::MoueCsv);
+        assert_eq!(loaded.format, Format::Moue);
         assert_eq!(loaded.notes, Vec::<String>::new(), "{name}");
         assert!((loaded.track.duration() - seconds).abs() < 1e-9, "{name}");
     }
@@ -58,7 +63,7 @@ fn performances_begin_and_end_at_rest_and_never_jump() {
 #[test]
 fn the_recording_of_the_app_is_the_table_of_ours() {
     let (ours, app) = (example("speech.csv"), example("speech_livelink.csv"));
-    assert_eq!(app.kind, TrackKind::LiveLinkFaceCsv);
+    assert_eq!(app.format, Format::LiveLinkFace);
     assert_eq!(
         app.notes,
         ["timecodes count 60 frames per second", "gaps: 1 row is bridged; the longest gap lasts 0.03 s, from 1.65 s"]

@@ -1,5 +1,5 @@
 use moue_timeline::{Channel, HeadAxis, Interpolation, Shape};
-use moue_tracks::TrackKind;
+use moue_tracks::Format;
 
 use crate::{at, llf, llf_header, llf_row, load};
 
@@ -22,7 +22,7 @@ const SIXTY: &str = "timecodes count 60 frames per second";
 #[test]
 fn steps_of_two_frames_keep_their_time() {
     let loaded = load(llf(&rows(47_584 * 60 + 31, 2, 90)));
-    assert_eq!(loaded.kind, TrackKind::LiveLinkFaceCsv);
+    assert_eq!(loaded.format, Format::LiveLinkFace);
     assert_eq!(loaded.notes, [SIXTY, NO_HEAD]);
     assert!((loaded.track.duration() - 178.0 / 60.0).abs() < 1e-9);
     for t in [0.0, 0.5, 1.0 / 30.0, 2.9] {
@@ -109,4 +109,18 @@ fn an_hour_is_read_in_full() {
     let loaded = load(text);
     assert_eq!(loaded.track.times().len(), 1800);
     assert!((loaded.track.sample(1800.5, Interpolation::Linear).get(Shape::JawOpen) - 180.05).abs() < 1e-2);
+}
+
+#[test]
+fn recordings_of_different_rates_are_not_one_take() {
+    // Ten seconds that count to 30, then ten that count to 60.
+    let second = |second: u32, rate: u32| {
+        (0..rate).map(move |frame| llf_row(&format!("10:00:{second:02}:{frame:02}.0"), 0.5, [0.0; 3]))
+    };
+    let rows: Vec<String> = (0..10).flat_map(|s| second(s, 30)).chain((10..20).flat_map(|s| second(s, 60))).collect();
+    assert_eq!(
+        crate::refusal(llf(&rows)),
+        "take: found timecodes that count 60 frames per second, and 30 elsewhere, expected one rate throughout\nhint: the rates \
+         are mixed: cut the file where the recordings meet"
+    );
 }

@@ -1,6 +1,11 @@
 //! Whole files: what is read, what is refused, and in which words.
 
+mod arkit_arrays;
+mod audio2face;
 mod examples;
+mod folders;
+mod formats;
+mod ifacialmocap;
 mod live_link_face;
 mod mediapipe;
 mod messages;
@@ -8,6 +13,7 @@ mod moue_csv;
 mod numpy;
 mod numpy_messages;
 mod properties;
+mod writing;
 
 use moue_timeline::{Expression, Interpolation, Shape};
 use moue_tracks::{LoadedTrack, read_bytes};

@@ -1,5 +1,5 @@
 use moue_timeline::{Channel, HeadAxis, Shape};
-use moue_tracks::TrackKind;
+use moue_tracks::Format;
 
 use crate::{at, load, refusal};
 
@@ -31,7 +31,7 @@ fn the_javascript_spelling_is_read() {
         })
         .collect();
     let loaded = load(format!(r#"{{"frames":[{}],"fps":25}}"#, frames.join(",")));
-    assert_eq!(loaded.kind, TrackKind::MediaPipeJson);
+    assert_eq!(loaded.format, Format::MediaPipe);
     assert_eq!(loaded.notes, Vec::<String>::new());
     assert_eq!(loaded.track.times(), [0.0, 0.04, 0.08, 0.12].map(|t: f64| 1.0 + t).map(|t| t - 1.0));
     let face = at(&loaded, 0.06);
@@ -92,15 +92,15 @@ fn frames_without_a_face_are_bridged_and_named() {
 #[test]
 fn what_is_wrong_is_named() {
     let found = |text: &str| refusal(text).split(", expected").next().unwrap().to_owned();
-    assert_eq!(found("{}"), "take: found an object without frames or faceBlendshapes");
+    assert_eq!(found("{}"), "take: found an object without frames, faceBlendshapes or facsNames");
     assert_eq!(found("[]"), "take: found an empty list");
     assert_eq!(found("[null, {}]"), "take: found no frame with blendshapes");
-    let audio2face = r#"{"exportFps":30,"numPoses":1,"numFrames":1,"facsNames":["jawOpen"],"weightMat":[[0.5]]}"#;
-    assert_eq!(found(audio2face), "take: found Audio2Face weights");
     let face = js_face(0.5);
     let ok = format!(r#"{{"timestampMs":40,"faceBlendshapes":[{face}]}}"#);
     assert_eq!(found(&format!("[{ok},{ok}]")), "take, frame 1: found timestamp 40 ms");
     assert_eq!(found(&format!(r#"[{ok},{{"faceBlendshapes":[{face}]}}]"#)), "take, frame 1: found no timestamp");
+    let far = ok.replace("40", "86400041");
+    assert_eq!(found(&format!("[{ok},{far}]")), "take, frame 1: found timestamp 86400041 ms");
     let negative = ok.replace("40", "-40");
     assert_eq!(found(&format!("[{negative}]")), "take, frame 0: found timestamp -40 ms");
     let less = r#"{"timestampMs":80,"faceBlendshapes":[{"categories":[{"categoryName":"jawOpen","score":0}]}]}"#;
@@ -112,13 +112,14 @@ fn what_is_wrong_is_named() {
     );
     assert_eq!(
         refusal("[{\"faceBlendshapes\":\n[{\"categories\":[{\"categoryName\":\"jawOpen\",\"score\":NaN}]}]}]"),
-        "take, line 2, column 51: found 'expected value', expected results of MediaPipe's Face Landmarker\n\
-         hint: the file is no JSON; NaN and Infinity have no place in it, nor have several values one after another"
+        "take, line 2, column 51: found 'expected value', expected results of MediaPipe's Face Landmarker or \
+         weights of Audio2Face\nhint: the file is no JSON; NaN and Infinity have no place in it, nor have several values one after another"
     );
     assert_eq!(
         refusal("[{\"faceBlendshapes\":[{\"categories\":[{\"categoryName\":\"jawOpen\",\"score\":\"high\"}]}]}]"),
         "take, line 1, column 76: found 'invalid type: string \"high\", expected f64', expected results of MediaPipe's \
-         Face Landmarker\nhint: each frame holds faceBlendshapes[0].categories[] with categoryName and score"
+         Face Landmarker or weights of Audio2Face\nhint: MediaPipe: frames hold faceBlendshapes[0].categories[] with \
+         categoryName and score; Audio2Face: facsNames and weightMat"
     );
     let cut = format!("[{ok},{}", &ok[..60]);
     assert!(refusal(cut).ends_with("hint: the file is cut short: export it again"));

@@ -6,7 +6,8 @@ use moue_tracks::{MAX_FILE_BYTES, read};
 
 use crate::{llf, llf_header, llf_row, refusal};
 
-pub const TRACKS: &str = "a Live Link Face CSV, a moue CSV, a MediaPipe JSON, or FLAME arrays (.npy, .npz)";
+pub const TRACKS: &str = "a table (moue, Live Link Face, Audio2Face-3D), JSON (MediaPipe, Audio2Face), iFacialMocap text, \
+                          or NumPy arrays (.npy, .npz)";
 
 #[track_caller]
 fn says(text: impl AsRef<[u8]>, message: &str) {
@@ -23,7 +24,7 @@ fn files_that_hold_no_track() {
     says_found(b"\n \r\n\n", "only blank lines", "record or export the track again");
     let utf16: Vec<u8> = "\u{feff}time,jawOpen\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     says_found(&utf16, "UTF-16 text", "save it as UTF-8 (spreadsheets: 'CSV UTF-8')");
-    let video = "driving video comes later; for now record its coefficients as CSV or JSON";
+    let video = "a track is made of it first: moue track VIDEO -o track.csv";
     says_found(b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00", "a video", video);
     says_found(b"\x1a\x45\xdf\xa3\x01\x00", "a video", video);
     says_found(b"RIFF\x00\x00\x00\x00AVI LIST", "a video", video);
@@ -31,6 +32,16 @@ fn files_that_hold_no_track() {
     let picture = "the portrait comes first, the track second: moue animate PORTRAIT MOTION";
     says_found(b"\x89PNG\r\n\x1a\n", "a picture", picture);
     says_found(b"\xff\xd8\xff\xe0", "a picture", picture);
+    let sound = "sound alone moves no face: Audio2Face makes a track of it";
+    says_found(b"RIFF\x00\x00\x00\x00WAVEfmt ", "sound", sound);
+    let matlab = "save its arrays as NumPy's: m = scipy.io.loadmat(path); np.savez('track.npz', exp=m['exp'], \
+                  pose=m['pose'])";
+    says_found(b"MATLAB 5.0 MAT-file, Platform: posix", "a MATLAB file", matlab);
+    let hdf5 = "save its arrays with np.savez(path, expression=..., eyelids=..., jaw=...)";
+    says_found(b"\x89HDF\r\n\x1a\n\x00", "an HDF5 file", hdf5);
+    let pickle = "pickled objects can run code and are never loaded; save the arrays themselves: np.savez(path, \
+                  expression=..., eyelids=..., jaw=...)";
+    says_found(b"\x80\x04\x95\x10", "pickled Python objects", pickle);
     let binary = "tables are UTF-8 text: save them as 'CSV UTF-8'; save arrays with np.save or np.savez";
     says_found(b"time,jawOpen\n0,\x00\n", "binary data", binary);
     says_found(b"time,m\xe4\xdf\n0,1\n", "binary data", binary);
@@ -41,9 +52,10 @@ fn files_that_cannot_be_read() {
     let folder = tempfile::tempdir().unwrap();
     let message = |path: &Path| read(path).unwrap_err().to_string();
     let name = folder.path().display();
+    let frames = "an archive or a folder for each frame (flame-head-tracker, VHAP, EMOCA, DECA)";
     assert_eq!(
         message(folder.path()),
-        format!("{name}: found a folder, expected a track\nhint: give the file inside it")
+        format!("{name}: found an empty folder, expected {frames}\nhint: check the name")
     );
     assert_eq!(
         message(&folder.path().join("none.csv")),
@@ -66,7 +78,8 @@ fn files_that_cannot_be_read() {
 
 #[test]
 fn headers() {
-    let expected = "expected a column 'time' (moue CSV) or 'Timecode' (Live Link Face CSV)";
+    let expected = "expected a column 'time' (moue CSV), 'Timecode' (Live Link Face CSV) or 'timeCode' and \
+                    'blendShapes.…' (Audio2Face-3D CSV)";
     says(
         "frame,jawOpen\n0,1\n",
         &format!(
@@ -89,13 +102,6 @@ fn headers() {
         "0,0.1,0.2\n1,0.1,0.2\n",
         &format!(
             "take, line 1: found a line of numbers, {expected}\nhint: add a header line such as time,jawOpen,mouthSmileLeft"
-        ),
-    );
-    says(
-        "timeCode,blendShapes.JawOpen\n0,1\n",
-        &format!(
-            "take, line 1: found columns named 'blendShapes.…', {expected}\nhint: Audio2Face tables come later; rename \
-             the columns to ARKit names and timeCode to time"
         ),
     );
     says(

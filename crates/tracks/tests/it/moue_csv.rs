@@ -1,14 +1,14 @@
 use std::f32::consts::PI;
 
 use moue_timeline::{Channel, Shape};
-use moue_tracks::TrackKind;
+use moue_tracks::Format;
 
 use crate::{at, load};
 
 #[test]
 fn columns_are_found_by_name_in_any_order_and_casing() {
     let loaded = load("JAWOPEN,time,head_yaw,exp_03,mouthSmileLeft\n0,0,-90,2,1\n1,2,90,4,0\n");
-    assert_eq!(loaded.kind, TrackKind::MoueCsv);
+    assert_eq!(loaded.format, Format::Moue);
     let names: Vec<&str> = loaded.track.channels().iter().map(|channel| channel.name()).collect();
     assert_eq!(names, ["jawOpen", "head_yaw", "exp_03", "mouthSmileLeft"]);
     let half = at(&loaded, 0.5);

@@ -3,8 +3,8 @@
 use std::io::{Cursor, Write};
 use std::path::Path;
 
-use moue_timeline::{FlameChannel, FlameExpression, FrameRate, Interpolation};
-use moue_tracks::{LoadedTrack, ReadOptions, TrackKind, read, write_csv};
+use moue_timeline::{Channel, FlameChannel, FlameExpression, FrameRate, HeadAxis, Interpolation};
+use moue_tracks::{Format, LoadedTrack, ReadOptions, read, write_csv};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -62,16 +62,16 @@ fn key(loaded: &LoadedTrack, row: usize) -> FlameExpression {
 #[test]
 fn numpy_s_own_files_hold_what_it_wrote() {
     for (name, kind, rate, notes) in [
-        ("float32.npy", TrackKind::Npy, 30.0, vec![RATE_NOTE]),
-        ("float64_fortran.npy", TrackKind::Npy, 30.0, vec![RATE_NOTE]),
-        ("float32_big_endian.npy", TrackKind::Npy, 30.0, vec![RATE_NOTE]),
-        ("float16_fortran.npy", TrackKind::Npy, 30.0, vec![RATE_NOTE]),
-        ("version2.npy", TrackKind::Npy, 30.0, vec![RATE_NOTE]),
-        ("compressed.npz", TrackKind::Npz, 25.0, vec![]),
-        ("parts.npz", TrackKind::Npz, 30000.0 / 1001.0, vec![]),
+        ("float32.npy", Format::FlameArray, 30.0, vec![RATE_NOTE]),
+        ("float64_fortran.npy", Format::FlameArray, 30.0, vec![RATE_NOTE]),
+        ("float32_big_endian.npy", Format::FlameArray, 30.0, vec![RATE_NOTE]),
+        ("float16_fortran.npy", Format::FlameArray, 30.0, vec![RATE_NOTE]),
+        ("version2.npy", Format::FlameArray, 30.0, vec![RATE_NOTE]),
+        ("compressed.npz", Format::Npz, 25.0, vec![]),
+        ("parts.npz", Format::Npz, 30000.0 / 1001.0, vec![]),
     ] {
         let loaded = golden(name);
-        assert_eq!(loaded.kind, kind, "{name}");
+        assert_eq!(loaded.format, kind, "{name}");
         assert_eq!(loaded.notes, notes, "{name}");
         let times: Vec<f64> = (0..3).map(|row| f64::from(row) / rate).collect();
         assert!(loaded.track.times().iter().zip(&times).all(|(a, b)| (a - b).abs() < 1e-12), "{name}");
@@ -126,23 +126,22 @@ fn files_of_other_programs() {
         ("eyes_pose", numbered(2, 6)),
         ("shape", npy("<f4", false, "(300,)", &[0; 1200])),
     ];
+    let vhap = load(npz(&vhap));
+    assert_eq!(vhap.format, Format::Vhap);
     assert_eq!(
-        load(npz(&vhap)).notes,
+        vhap.notes,
         [
             "ignored arrays: 'eyes_pose', 'shape'",
             "the expression has 100 components: those after the first 50 are left out",
-            "'expr' is VHAP's name, which fits FLAME 2023 unless told otherwise: coefficients of FLAME 2020 are expected, \
-             others give other expressions",
+            "'expr' is VHAP's name, which fits FLAME 2023 unless told otherwise: the adapter was trained on FLAME 2020, \
+             whose components are others, so expressions may differ",
             RATE_NOTE,
             NO_EYELIDS
         ]
     );
     let emoca = load(npz(&[("exp", numbered(2, 50)), ("pose", numbered(2, 6))]));
     assert_eq!(key(&emoca, 1).as_array()[52..], [1.03, 1.04, 1.05]);
-    assert_eq!(
-        emoca.notes,
-        ["the jaw is the second half of 'pose'; the head's rotation is left out", RATE_NOTE, NO_EYELIDS]
-    );
+    assert_eq!(emoca.notes, ["'pose' is the head's rotation, then the jaw's", RATE_NOTE, NO_EYELIDS]);
     let smirk = [
         ("expression_params", numbered(1, 50)),
         ("eyelid_params", numbered(1, 2)),
@@ -153,7 +152,8 @@ fn files_of_other_programs() {
     let smirk = load(npz(&smirk));
     assert_eq!(key(&smirk, 0).as_array()[50..], [0.0, 0.01, 0.0, 0.01, 0.02]);
     let single = "there is a single row: the expression is held";
-    assert_eq!(smirk.notes, ["ignored arrays: 'pose_params', 'pose'", RATE_NOTE, single]);
+    assert_eq!(smirk.notes, ["ignored arrays: 'pose'", RATE_NOTE, single]);
+    assert!(smirk.track.has_channel(Channel::Head(HeadAxis::Yaw)));
 }
 
 #[test]
@@ -169,11 +169,13 @@ fn an_only_array_may_have_any_name() {
 
 #[test]
 fn the_rate_comes_from_the_file_then_from_the_caller() {
-    let options = ReadOptions { rate: Some(FrameRate::FPS_25) };
+    let options = ReadOptions { rate: Some(FrameRate::FPS_25), format: None };
     let read = |bytes: &[u8]| options.read_bytes("take", bytes).unwrap();
     let array = read(&numbered(2, 55));
     assert_eq!((array.track.times(), array.notes.len()), (&[0.0, 0.04][..], 0));
-    assert_eq!(read(&npz(&[("flame", numbered(2, 55)), ("fps", fps(50.0))])).track.times(), [0.0, 0.02]);
+    let own = read(&npz(&[("flame", numbered(2, 55)), ("fps", fps(50.0))]));
+    assert_eq!(own.track.times(), [0.0, 0.02]);
+    assert_eq!(own.notes, ["the file says 50 frames per second: the given rate of 25 is not used"]);
     // Whole numbers of every kind are rates.
     for (descr, bytes) in [("<i8", 50_i64.to_le_bytes().to_vec()), (">u2", vec![0, 50]), ("|i1", vec![50])] {
         let fps = npy(descr, false, "(1,)", &bytes);
@@ -191,7 +193,7 @@ fn a_table_of_the_same_gives_the_same_expression() {
     let mut table = Vec::new();
     write_csv(&array.track, &mut table).unwrap();
     let table = load(&table);
-    assert_eq!(table.kind, TrackKind::MoueCsv);
+    assert_eq!(table.format, Format::Moue);
     for index in 0..400 {
         let t = f64::from(index) / 300.0;
         for kind in [Interpolation::Linear, Interpolation::MonotoneCubic] {

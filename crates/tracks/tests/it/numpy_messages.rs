@@ -1,6 +1,6 @@
 //! The full text of every refusal of an array.
 
-use std::io::Cursor;
+use std::io::{Cursor, Write};
 use std::path::Path;
 
 use moue_tracks::{Place, read_bytes};
@@ -169,8 +169,38 @@ fn files_that_are_cut_or_damaged() {
 }
 
 #[test]
+fn what_claims_to_be_huge_is_refused_before_memory_is_taken() {
+    // The header says more than the archive's directory.
+    let claims = npz(&[("exp", npy("<f4", false, "(1000000, 50)", &[0; 8])), ("jaw", numbered(2, 3))]);
+    says(
+        claims,
+        "take, array 'exp': found 8 bytes of data, expected 200000000 for the shape (1000000, 50)\nhint: the file is cut \
+         short: export or copy it again",
+    );
+    for shape in ["(99999999999, 50)", "(4294967296, 4294967296, 4294967296)"] {
+        let huge = refusal(npz(&[("exp", npy("<f4", false, shape, &[])), ("jaw", numbered(2, 3))]));
+        assert!(huge.starts_with("take: found ") && huge.contains(" MiB, expected at most 512 MiB"), "{huge}");
+    }
+    // Rows of nothing are no rows.
+    says(
+        npy("<f4", false, "(1152921504606846976, 0)", &[]),
+        "take: found an array of shape (1152921504606846976, 0), expected (T, 55), (T, 53) or (T, 50), T rows of FLAME \
+         coefficients\nhint: name the parts: np.savez(path, expression=..., eyelids=..., jaw=...)",
+    );
+    let thousands = refusal(numbered(2, 5000));
+    assert!(thousands.starts_with("take: found an array of shape (2, 5000), expected (T, 55)"), "{thousands}");
+    // 34 MiB of zeros in 34 KiB.
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    zip.start_file("flame.npy", SimpleFileOptions::default()).unwrap();
+    zip.write_all(&npy("<f4", false, "(162000, 55)", &vec![0; 162_000 * 55 * 4])).unwrap();
+    let bomb = refusal(zip.finish().unwrap().into_inner());
+    assert!(bomb.contains(" bytes that claim to unpack to 33 MiB, expected an array as NumPy saves it"), "{bomb}");
+    assert!(bomb.ends_with("an honest file passes when saved with np.savez"), "{bomb}");
+}
+
+#[test]
 fn archives_without_a_track() {
-    let named = "expected one array, or some named flame, expression, eyelids, jaw";
+    let named = "expected one array, or some named flame, expression, eyelids, jaw, arkit";
     says(
         npz(&[("shape", numbered(1, 300)), ("expresion", numbered(2, 50))]),
         &format!("take: found the arrays 'shape', 'expresion', {named}\nhint: rename 'expresion' to 'expression'"),

@@ -1,7 +1,7 @@
 //! Whatever a file holds, it is read or refused: never a panic, never a track that is not one.
 
 use moue_timeline::{Channel, Track};
-use moue_tracks::{read_bytes, write_csv};
+use moue_tracks::{Format, ReadOptions, read_bytes, write_csv};
 use proptest::prelude::*;
 
 use crate::numpy::{floats, fps, npy, npz};
@@ -39,6 +39,16 @@ fn samples() -> Vec<Vec<u8>> {
         b"time,jawOpen,head_yaw\n0,0.5,10\n0.5,1,\"-10\"\n2,0,0\n".to_vec(),
         b"\xef\xbb\xbftime;jawOpen;exp_00\r\n0;0,5;1\r\n1;0;2\r\n".to_vec(),
         json.as_bytes().to_vec(),
+        br#"{"exportFps":30,"numPoses":2,"facsNames":["jawOpen","x"],"weightMat":[[0.5,1],[1e-1,0]]}"#.to_vec(),
+        b",timeCode,blendShapes.JawOpen\n0,0.0,0.5\n1,0.033333335,1\n".to_vec(),
+        b"trackingStatus-1|jawOpen-12|eyeBlink_L-7.5|=head#-21.4,-6,-6.6,-0.03,-0.1,-0.6|leftEye#6,1,0|\n".repeat(2),
+        b"eyeLookOutLeft&3|jawOpen&4|___iFacialMocapeyeLookOutLeft&3|jawOpen&4|___iFacialMocap".to_vec(),
+        npz(&[
+            ("expr", floats(2, 100, |_, _| 0.5)),
+            ("rotation", floats(2, 3, |_, _| 0.1)),
+            ("neck_pose", floats(2, 3, |_, _| 0.1)),
+        ]),
+        floats(2, 61, |row, _| row as f32),
         floats(3, 53, |row, _| row as f32),
         npy(">f2", true, "(2, 50)", &[0x3c; 200]),
         npz(&[("exp", floats(2, 50, |_, _| 0.5)), ("jaw", floats(2, 3, |_, _| 0.1)), ("fps", fps(25.0))]),
@@ -126,6 +136,11 @@ proptest! {
     }
 
     #[test]
+    fn arbitrary_tokens_never_panic(text in "(jawOpen|eyeBlink_L|=head)[-&#][-&#|,a-zA-Z_0-9.\n–]{0,200}") {
+        check(text.as_bytes())?;
+    }
+
+    #[test]
     fn arbitrary_json_never_panics(text in "[\\[{][\\[\\]{}\":,0-9a-z. -]{0,200}") {
         check(text.as_bytes())?;
     }
@@ -133,6 +148,14 @@ proptest! {
     #[test]
     fn mutated_files_never_panic(bytes in mutated()) {
         check(&bytes)?;
+    }
+
+    #[test]
+    fn files_read_in_any_format_never_panic(bytes in mutated(), format in prop::sample::select(Format::ALL.to_vec())) {
+        let options = ReadOptions { rate: None, format: Some(format) };
+        if let Ok(loaded) = options.read_bytes("take", &bytes) {
+            prop_assert_eq!(loaded.track.times()[0], 0.0);
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The shapes such a file may have, read without keeping the landmarks.
+//! One result of the Face Landmarker, in every spelling, read without keeping the landmarks.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,29 +9,21 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::{Place, TrackError};
 
-/// The whole file.
-pub(crate) struct Document {
-    pub frames: Option<Vec<Frame>>,
-    /// It has the fields of an Audio2Face export.
-    pub audio2face: bool,
-}
+/// What MediaPipe calls the score of a face at rest.
+pub(super) const NEUTRAL: &str = "_neutral";
 
 /// One result; the default is a frame without a face.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct FrameFields {
+pub(crate) struct FrameFields {
     #[serde(alias = "face_blendshapes", rename = "faceBlendshapes")]
-    blendshapes: Option<Vec<Scores>>,
+    pub blendshapes: Option<First<Scores>>,
     #[serde(alias = "facial_transformation_matrixes", rename = "facialTransformationMatrixes")]
-    matrixes: Option<Vec<Matrix>>,
+    pub matrixes: Option<First<Matrix>>,
     #[serde(alias = "timestamp_ms", rename = "timestampMs")]
-    timestamp_ms: Option<f64>,
+    pub timestamp_ms: Option<f64>,
     /// Some recorders wrap the result.
-    result: Option<Box<FrameFields>>,
-    #[serde(alias = "results")]
-    frames: Option<Vec<Option<FrameFields>>>,
-    #[serde(rename = "facsNames")]
-    facs_names: Option<IgnoredAny>,
+    pub result: Option<Box<FrameFields>>,
 }
 
 /// What is used of one frame.
@@ -52,14 +44,9 @@ impl From<FrameFields> for Frame {
             let inner = Self::from(*result);
             return Self { timestamp_ms: timestamp_ms.or(inner.timestamp_ms), ..inner };
         }
-        let faces = fields.blendshapes.unwrap_or_default();
-        let matrix = fields.matrixes.and_then(|matrixes| matrixes.into_iter().next());
-        Self {
-            faces: faces.len(),
-            scores: faces.into_iter().next().map(Box::new),
-            matrix: matrix.map(|matrix| Box::new(matrix.0)),
-            timestamp_ms,
-        }
+        let (faces, scores) = fields.blendshapes.map_or((0, None), |faces| (faces.count, faces.first));
+        let matrix = fields.matrixes.and_then(|matrixes| matrixes.first);
+        Self { faces, scores, matrix: matrix.map(|matrix| Box::new(matrix.0)), timestamp_ms }
     }
 }
 
@@ -70,39 +57,32 @@ impl<'de> Deserialize<'de> for Frame {
     }
 }
 
-impl<'de> Deserialize<'de> for Document {
+/// A list of which only the first element is kept.
+pub(crate) struct First<T> {
+    first: Option<Box<T>>,
+    count: usize,
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for First<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct AnyDocument;
-        impl<'de> Visitor<'de> for AnyDocument {
-            type Value = Document;
+        struct List<T>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
+            type Value = First<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of frames or an object")
+                f.write_str("a list of one element for each face")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Document, A::Error> {
-                let mut frames = Vec::new();
-                while let Some(frame) = seq.next_element()? {
-                    frames.push(frame);
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<First<T>, A::Error> {
+                let first: Option<T> = seq.next_element()?;
+                let mut count = usize::from(first.is_some());
+                while seq.next_element::<IgnoredAny>()?.is_some() {
+                    count += 1;
                 }
-                Ok(Document { frames: Some(frames), audio2face: false })
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Document, A::Error> {
-                let fields = FrameFields::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
-                let audio2face = fields.facs_names.is_some();
-                let single = fields.blendshapes.is_some() || fields.result.is_some();
-                let mut fields = fields;
-                let frames = match fields.frames.take() {
-                    Some(frames) => {
-                        Some(frames.into_iter().map(|frame| frame.map(Frame::from).unwrap_or_default()).collect())
-                    }
-                    None => single.then(|| vec![Frame::from(fields)]),
-                };
-                Ok(Document { frames, audio2face })
+                Ok(First { first: first.map(Box::new), count })
             }
         }
-        deserializer.deserialize_any(AnyDocument)
+        deserializer.deserialize_seq(List(std::marker::PhantomData))
     }
 }
 
@@ -111,9 +91,14 @@ impl<'de> Deserialize<'de> for Document {
 pub(crate) struct Scores {
     /// By [`Shape::index`]; NaN where there is none.
     values: [f32; Shape::COUNT],
-    /// Names that are no shape's.
+    /// Names that are no shape's, the first of them.
     pub unknown: Vec<String>,
+    /// How many such names there are.
+    pub unknown_count: usize,
 }
+
+/// How many unknown names are kept; a message lists fewer.
+const KEPT_NAMES: usize = 16;
 
 impl Scores {
     pub fn has(&self, shape: Shape) -> bool {
@@ -150,10 +135,15 @@ impl<'de> Deserialize<'de> for Scores {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Scores, A::Error> {
-                let mut scores = Scores { values: [f32::NAN; Shape::COUNT], unknown: Vec::new() };
+                let mut scores = Scores { values: [f32::NAN; Shape::COUNT], unknown: Vec::new(), unknown_count: 0 };
                 while let Some(Category { name, score }) = seq.next_element()? {
                     let Some(shape) = Shape::from_name(&name) else {
-                        scores.unknown.push(name.into_owned());
+                        if name != NEUTRAL {
+                            scores.unknown_count += 1;
+                            if scores.unknown.len() < KEPT_NAMES {
+                                scores.unknown.push(name.into_owned());
+                            }
+                        }
                         continue;
                     };
                     if scores.has(shape) {
@@ -184,7 +174,7 @@ impl<'de> Deserialize<'de> for Scores {
 }
 
 /// Row-major.
-struct Matrix([[f64; 4]; 4]);
+pub(crate) struct Matrix([[f64; 4]; 4]);
 
 impl Matrix {
     /// MediaPipe packs a flat matrix by columns; where the translation stands in the last places of the rows instead,

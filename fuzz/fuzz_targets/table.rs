@@ -1,0 +1,9 @@
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use moue_tracks::Format;
+
+fuzz_target!(|bytes: &[u8]| moue_fuzz::check(
+    bytes,
+    &[Format::Moue, Format::LiveLinkFace, Format::Audio2FaceCsv, Format::IFacialMocap]
+));
