@@ -5,8 +5,10 @@ use std::fmt;
 const ARC2FACE: &str = "FoivosPar/Arc2Face";
 const STABLE_DIFFUSION: &str = "stable-diffusion-v1-5/stable-diffusion-v1-5";
 const LCM_LORA: &str = "latent-consistency/lcm-lora-sdv1-5";
+/// On GitHub; nothing of it is on the hub.
+const SMIRK: &str = "georgeretsi/smirk";
 
-/// A file of the diffusion renderer.
+/// A file of the diffusion renderer or of the tracker beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ModelFile {
@@ -36,6 +38,8 @@ pub enum ModelFile {
     SchedulerConfig,
     /// The LoRA for sampling in few steps.
     LcmLora,
+    /// The tracker of expressions.
+    Smirk,
 }
 
 /// What a file is for.
@@ -56,6 +60,8 @@ pub enum Purpose {
     Decoding,
     /// Sampling in two to four steps.
     FewSteps,
+    /// Reading expressions off pictures and videos.
+    Tracking,
 }
 
 impl fmt::Display for Purpose {
@@ -68,11 +74,12 @@ impl fmt::Display for Purpose {
             Self::Reference => "reference",
             Self::Decoding => "decoding",
             Self::FewSteps => "few steps",
+            Self::Tracking => "tracking",
         })
     }
 }
 
-/// Under which licence a repository of the hub offers its files, by the licence field of its model card.
+/// Under which licence a repository offers its files; on the hub, by the licence field of its model card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Licence {
@@ -82,6 +89,8 @@ pub enum Licence {
     OpenRailM,
     /// `openrail++`: the successor of OpenRAIL-M that Stability AI wrote for SDXL; forbidden uses too.
     OpenRailPlusPlus,
+    /// Nothing says so for the file itself.
+    NotStated,
 }
 
 impl fmt::Display for Licence {
@@ -90,6 +99,7 @@ impl fmt::Display for Licence {
             Self::Mit => "MIT",
             Self::OpenRailM => "CreativeML OpenRAIL-M",
             Self::OpenRailPlusPlus => "OpenRAIL++",
+            Self::NotStated => "not stated",
         })
     }
 }
@@ -108,7 +118,7 @@ struct Entry {
 
 impl ModelFile {
     /// Every file, in the order in which people want to read them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::UnetConfig,
         Self::Unet,
         Self::EncoderConfig,
@@ -122,6 +132,7 @@ impl ModelFile {
         Self::TokenizerMerges,
         Self::SchedulerConfig,
         Self::LcmLora,
+        Self::Smirk,
     ];
 
     /// The files without which nothing is rendered.
@@ -145,9 +156,14 @@ impl ModelFile {
         entry.alternative.into_iter().chain([entry.path])
     }
 
-    /// The repository on the hub that it comes from, as `owner/name`.
+    /// The repository that it comes from, as `owner/name`; on the hub unless there is a [`page`](Self::page).
     pub fn repository(self) -> &'static str {
         self.entry().repository
+    }
+
+    /// The page that says how to get it, where the hub does not have it and it cannot be pulled.
+    pub fn page(self) -> Option<&'static str> {
+        (self == Self::Smirk).then_some("https://github.com/georgeretsi/smirk")
     }
 
     /// Its path in that repository. Not always [`path`](Self::path).
@@ -166,17 +182,21 @@ impl ModelFile {
     }
 
     /// The licence of its repository.
+    ///
+    /// SMIRK's authors offer their code under MIT. Their weights lie elsewhere, and nothing there says under which
+    /// licence; they were trained with FLAME, which is for research only unless its owners agree to more.
     pub fn licence(self) -> Licence {
         match self.repository() {
             ARC2FACE => Licence::Mit,
             LCM_LORA => Licence::OpenRailPlusPlus,
+            SMIRK => Licence::NotStated,
             _ => Licence::OpenRailM,
         }
     }
 
     /// Whether nothing is rendered without it.
     pub fn is_required(self) -> bool {
-        self != Self::LcmLora
+        !matches!(self, Self::LcmLora | Self::Smirk)
     }
 
     /// How many bytes it has, where that is known without asking the hub.
@@ -338,6 +358,18 @@ impl ModelFile {
                     .hashed("8f90d840e075ff588a58e22c6586e2ae9a6f7922996ee6649a7f01072333afe4")
                 }
             }
+            Self::Smirk => {
+                const {
+                    &Entry::new(
+                        SMIRK,
+                        "smirk/SMIRK_em1.pt",
+                        Purpose::Tracking,
+                        "SMIRK, which reads FLAME's coefficients off a face",
+                    )
+                    .on_hub("pretrained_models/SMIRK_em1.pt")
+                    .or("smirk/SMIRK_em1.safetensors")
+                }
+            }
         }
     }
 }
@@ -352,6 +384,7 @@ impl Entry {
         self
     }
 
+    /// Where it lies in its repository, if not under its own path.
     const fn on_hub(mut self, path: &'static str) -> Self {
         self.hub_path = path;
         self
@@ -383,8 +416,8 @@ mod tests {
     #[test]
     fn every_file_has_a_place_of_its_own() {
         let paths: Vec<_> = ModelFile::ALL.into_iter().flat_map(ModelFile::accepted_paths).collect();
-        assert_eq!(paths.len(), 15);
-        assert_eq!(paths.iter().collect::<HashSet<_>>().len(), 15);
+        assert_eq!(paths.len(), 17);
+        assert_eq!(paths.iter().collect::<HashSet<_>>().len(), 17);
         let sources = ModelFile::ALL.map(|file| (file.repository(), file.hub_path()));
         assert_eq!(HashSet::from(sources).len(), ModelFile::ALL.len());
         // They are joined to a folder, and to an address.
@@ -407,9 +440,16 @@ mod tests {
     }
 
     #[test]
-    fn only_the_few_step_lora_is_optional() {
-        assert_eq!(ModelFile::required().count(), ModelFile::ALL.len() - 1);
-        assert!(ModelFile::required().all(|file| file.purpose() != Purpose::FewSteps));
+    fn the_few_step_lora_and_the_tracker_are_optional() {
+        assert_eq!(ModelFile::required().count(), ModelFile::ALL.len() - 2);
+        let optional = [Purpose::FewSteps, Purpose::Tracking];
+        assert!(ModelFile::required().all(|file| !optional.contains(&file.purpose())));
+    }
+
+    #[test]
+    fn what_is_needed_can_be_pulled() {
+        assert!(ModelFile::required().all(|file| file.page().is_none()));
+        assert!(ModelFile::Smirk.page().is_some_and(|page| page.ends_with(ModelFile::Smirk.repository())));
     }
 
     #[test]

@@ -97,6 +97,12 @@ fn listed(missing: &[Missing]) -> String {
 }
 
 fn missing_hint(folder: &Path, origin: FolderOrigin, missing: &[Missing]) -> String {
+    // What the hub has is asked for first; the rest has a page each.
+    let page = missing.iter().all(|missing| missing.file.page().is_some());
+    if let (true, Some(missing)) = (page, missing.first()) {
+        let (page, place) = (missing.file.page().unwrap_or_default(), folder.join(missing.file.path()));
+        return format!("it cannot be pulled: see {page}, and put it at {}", place.display());
+    }
     let mut hint = "run: moue models pull".to_owned();
     if origin == FolderOrigin::Argument {
         hint += &format!(" --models {}", quoted(folder));
@@ -158,6 +164,16 @@ mod tests {
             lines[3],
             "hint: run: moue models pull --models m (or, where the pointers came from a clone: git lfs pull)"
         );
+    }
+
+    #[test]
+    fn what_cannot_be_pulled_has_a_page_and_a_place() {
+        let missing = vec![Missing { file: ModelFile::Smirk, pointer: None }];
+        let error = ModelsError::Missing { folder: "m".into(), origin: FolderOrigin::UserData, missing };
+        let text = error.to_string();
+        let hint =
+            "\nhint: it cannot be pulled: see https://github.com/georgeretsi/smirk, and put it at m/smirk/SMIRK_em1.pt";
+        assert!(text.ends_with(hint), "{text}");
     }
 
     #[test]

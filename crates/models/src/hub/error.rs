@@ -87,6 +87,18 @@ pub enum HubError {
         status: u16,
     },
 
+    /// The hub is not where this file comes from.
+    #[error(
+        "{file}: found no repository of the hub that has it, expected one\n\
+         hint: {page} says how to get it; then put it into the models folder as {file}"
+    )]
+    Elsewhere {
+        /// What was wanted.
+        file: ModelFile,
+        /// Where it comes from.
+        page: &'static str,
+    },
+
     /// The hub has no such file.
     #[error(
         "{file}: the hub answered {status} for {url}, expected the file\n\

@@ -126,6 +126,7 @@ pub fn pull(
     let pull = Pull::new(folder, settings, progress, cancel);
     let mut not_cached = Vec::new();
     for &file in files {
+        on_hub(Some(folder), file)?;
         let pulled = match settings.offline {
             true => pull.one_offline(file)?,
             false => Some(pull.one(file)?),
@@ -144,8 +145,18 @@ pub fn pull(
     }
 }
 
+/// Refuses a file that is not in the folder and not on the hub.
+fn on_hub(folder: Option<&ModelFolder>, file: ModelFile) -> Result<(), HubError> {
+    let is_there = folder.is_some_and(|folder| folder.path(file).is_some());
+    match file.page().filter(|_| !is_there) {
+        Some(page) => Err(HubError::Elsewhere { file, page }),
+        None => Ok(()),
+    }
+}
+
 /// What the hub says of a file now: its size and hash.
 pub fn offer(file: ModelFile, settings: &HubSettings) -> Result<Offer, ModelsError> {
+    on_hub(None, file)?;
     if settings.offline {
         return Err(HubError::Offline { cache: settings.cache.clone(), files: vec![file] }.into());
     }

@@ -100,7 +100,7 @@ impl<'a> Pull<'a> {
     fn present(&self, file: ModelFile) -> Here {
         let Presence::Present { path, size } = self.folder.presence(file) else { return Here::Nothing };
         let is_alternative = path != self.folder.dir().join(file.path());
-        match is_alternative || file.size() == Some(size) {
+        match is_alternative || file.size() == Some(size) || file.page().is_some() {
             true => Here::Settled(Pulled { file, path, source: PullSource::Folder, fetched: 0 }),
             false => Here::Size(size),
         }

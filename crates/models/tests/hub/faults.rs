@@ -208,3 +208,20 @@ fn a_full_disk_is_called_so() {
     assert!(text.starts_with(&scene.part().display().to_string()), "{text}");
     assert!(text.contains("hint: the disk is full: make room"), "{text}");
 }
+
+#[test]
+fn a_file_that_the_hub_has_not_is_told_where_it_is() {
+    let scene = Scene::new();
+    let file = ModelFile::Smirk;
+    for error in [hub_error(scene.pull(&[file])), hub_error(offer(file, &scene.settings))] {
+        assert!(matches!(error, HubError::Elsewhere { .. }), "{error:?}");
+        let text = error.to_string();
+        assert!(text.starts_with("smirk/SMIRK_em1.pt: ") && text.contains("hint: https://github.com/"), "{text}");
+    }
+    assert!(scene.hub.requests().is_empty(), "nobody is asked");
+    let path = scene.folder().dir().join(file.path());
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, "tensors").unwrap();
+    let report = scene.pull(&[file]).unwrap();
+    assert_eq!((&report.files[0].path, report.files[0].source), (&path, PullSource::Folder));
+}
