@@ -86,7 +86,8 @@ impl fmt::Display for CheckProblem {
 
 /// Opens every file of a folder and compares it with its configuration, and the configurations with each other.
 ///
-/// Of the face recogniser, whose numbers this crate does not know, only the outer structure is looked at.
+/// Of the face recogniser and of SMIRK, whose networks this crate does not know, only the outer structure is looked
+/// at.
 pub fn check(folder: &ModelFolder) -> CheckReport {
     let mut checker = Checker { folder, files: BTreeMap::new() };
     checker.all();
@@ -117,7 +118,7 @@ impl Checker<'_> {
         let network = unet.as_ref().zip(modules.as_ref());
         self.expression_adapter(network);
         for file in [ModelFile::ReferenceAdapter, ModelFile::LcmLora] {
-            let Some(weights) = self.open(file, WeightFile::open) else { continue };
+            let Some(weights) = self.open(file, open_weights) else { continue };
             match &modules {
                 Some(modules) => {
                     let names = weights.tensors().keys().map(|name| (name.clone(), name.clone()));
@@ -127,6 +128,7 @@ impl Checker<'_> {
             }
         }
         self.open(ModelFile::Recogniser, onnx::check);
+        self.open(ModelFile::Smirk, open_weights);
     }
 
     /// Looks at a file with `read`, which says what is wrong with it alone.
@@ -238,7 +240,7 @@ impl Checker<'_> {
         config: Option<C>,
         build: impl FnOnce(&VarBuilder<'_>, &C) -> candle_core::Result<()>,
     ) {
-        let Some(weights) = self.open(file, WeightFile::open) else { return };
+        let Some(weights) = self.open(file, open_weights) else { return };
         let Some(config) = config else { return self.not_compared(file) };
         let store = Store::shapes(weights, "");
         self.note(file, build(&store.builder(), &config).map_err(Into::into));
@@ -247,10 +249,10 @@ impl Checker<'_> {
 
     fn expression_adapter(&mut self, network: Option<(&UnetConfig, &BTreeMap<String, Vec<usize>>)>) {
         let file = ModelFile::ExpressionAdapter;
-        let Some(path) = self.open(file, |path| WeightFile::open(path).map(|_| path.to_owned())) else { return };
+        let Some(path) = self.open(file, |path| open_weights(path).map(|_| path.to_owned())) else { return };
         let Some((config, modules)) = network else { return self.not_compared(file) };
         let stores = || {
-            let store = |prefix: &str| Ok::<_, DiffusionError>(Store::shapes(WeightFile::open(&path)?, prefix));
+            let store = |prefix: &str| Ok::<_, DiffusionError>(Store::shapes(open_weights(&path)?, prefix));
             Ok((store("image_proj.")?, store("ip_adapter.")?))
         };
         let Some((projection, attention)) = self.note(file, stores()) else { return };
@@ -265,6 +267,10 @@ impl Checker<'_> {
         let changes = adapter::lora_names(attention.file(), &config.attention_layers());
         self.tensors(file, lora_problems(attention.file(), changes, modules));
     }
+}
+
+fn open_weights(path: &Path) -> Result<WeightFile> {
+    Ok(WeightFile::open(path)?)
 }
 
 /// Shapes of the weights of all modules, by the module's name.

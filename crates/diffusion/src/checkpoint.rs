@@ -139,7 +139,7 @@ impl Checkpoint {
 
     fn store(&self, file: ModelFile, compute: &Compute) -> Result<Arc<Store>> {
         let [path] = self.folder.require([file])?;
-        Store::open(&path, compute.dtype, &compute.device)
+        Ok(Store::open(&path, compute.dtype, &compute.device)?)
     }
 }
 

@@ -1,7 +1,9 @@
 //! What can go wrong between a checkpoint and a frame.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
+
+use moue_weights::WeightsError;
+pub use moue_weights::{ProblemKind, TensorProblem};
 
 /// Why a checkpoint cannot be used or a frame cannot be computed.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +34,7 @@ pub enum DiffusionError {
         expected: String,
     },
     /// Tensors that the network needs and the file has not, or has otherwise. All of them at once.
-    #[error("{}: {} of its tensors do not fit the network\n{}hint: `moue models check` compares every file with its configuration; fetch the file again with `moue models pull`", path.display(), problems.len(), list(problems))]
+    #[error("{}: {} of its tensors do not fit the network\n{}hint: `moue models check` compares every file with its configuration; fetch the file again with `moue models pull`", path.display(), problems.len(), moue_weights::listed(problems))]
     Tensors {
         /// The file.
         path: PathBuf,
@@ -97,55 +99,15 @@ impl DiffusionError {
     }
 }
 
-/// One tensor that does not fit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TensorProblem {
-    /// Its name in the file.
-    pub name: String,
-    /// What is wrong.
-    pub kind: ProblemKind,
-}
-
-/// What is wrong with a tensor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProblemKind {
-    /// The network needs it.
-    Missing {
-        /// Shape that is needed.
-        expected: Vec<usize>,
-    },
-    /// It has another shape.
-    Misshapen {
-        /// Shape in the file.
-        found: Vec<usize>,
-        /// Shape that is needed.
-        expected: Vec<usize>,
-    },
-    /// Nothing in the network uses it.
-    Extra {
-        /// Shape in the file.
-        found: Vec<usize>,
-    },
-}
-
-impl fmt::Display for TensorProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.kind {
-            ProblemKind::Missing { expected } => write!(f, "missing   {} {expected:?}", self.name),
-            ProblemKind::Misshapen { found, expected } => {
-                write!(f, "misshapen {}: found {found:?}, expected {expected:?}", self.name)
-            }
-            ProblemKind::Extra { found } => write!(f, "extra     {} {found:?}", self.name),
+impl From<WeightsError> for DiffusionError {
+    fn from(error: WeightsError) -> Self {
+        match error {
+            WeightsError::File { path, found, expected, hint } => Self::File { path, found, expected, hint },
+            WeightsError::Tensors { path, problems } => Self::Tensors { path, problems },
+            WeightsError::Tensor(error) => Self::Tensor(error),
+            WeightsError::Io { path, source } => Self::Io { path, source },
+            // The list is open for kinds to come.
+            other => Self::Tensor(candle_core::Error::Msg(other.to_string())),
         }
     }
-}
-
-/// As many problems as a terminal shows; `moue models check` has them all.
-fn list(problems: &[TensorProblem]) -> String {
-    const SHOWN: usize = 12;
-    let mut text: String = problems.iter().take(SHOWN).map(|p| format!("  {p}\n")).collect();
-    if problems.len() > SHOWN {
-        text += &format!("  and {} more\n", problems.len() - SHOWN);
-    }
-    text
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use candle_core::{DType, Tensor};
 
-use super::{Store, WeightFile};
+use super::{Store, WeightDelta, WeightFile};
 use crate::{DiffusionError, Result};
 
 /// Changes to the modules of one network: weight += alpha / rank * up * down.
@@ -31,7 +31,7 @@ pub struct LoraTarget {
 
 impl LoraTarget {
     /// alpha / rank * up * down: (outputs, inputs * kernel elements), in f32.
-    pub(super) fn delta(&self) -> candle_core::Result<Tensor> {
+    fn delta(&self) -> candle_core::Result<Tensor> {
         let (up, down) = (self.up.to_dtype(DType::F32)?, self.down.to_dtype(DType::F32)?);
         let (outputs, rank) = (up.dim(0)?, down.dim(0)?);
         up.reshape((outputs, rank))?.matmul(&down.reshape((rank, ()))?)? * (self.alpha / rank as f64)
@@ -138,6 +138,12 @@ impl Lora {
     /// What it changes, by the module's name.
     pub fn targets(&self) -> &BTreeMap<String, LoraTarget> {
         &self.targets
+    }
+}
+
+impl WeightDelta for Lora {
+    fn delta(&self, module: &str) -> Option<candle_core::Result<Tensor>> {
+        self.targets.get(module).map(LoraTarget::delta)
     }
 }
 

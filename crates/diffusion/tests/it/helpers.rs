@@ -2,13 +2,11 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 use moue_diffusion::{Checkpoint, Compute, UnetWeights};
 use moue_models::{ModelFile, ModelFolder};
-use zip::write::{SimpleFileOptions, ZipWriter};
 
 /// A folder of goldens: `faceid`, `linear` or `full`.
 pub fn variant(name: &str) -> PathBuf {
@@ -66,17 +64,6 @@ pub fn safetensors(name: &str, tensors: &HashMap<String, Tensor>) -> PathBuf {
     path
 }
 
-/// A zip with these members, stored as PyTorch stores them.
-pub fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    let stored = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
-    for (name, bytes) in members {
-        zip.start_file(*name, stored).unwrap();
-        zip.write_all(bytes).unwrap();
-    }
-    zip.finish().unwrap().into_inner()
-}
-
 /// Numbers that look random, in -1..1, the same for the same seed.
 pub fn noise(shape: &[usize], seed: u64) -> Tensor {
     let mut random = Random(seed);
@@ -94,11 +81,6 @@ impl Random {
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
-    }
-
-    /// Below `end`.
-    pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
     }
 }
 

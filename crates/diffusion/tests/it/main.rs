@@ -4,14 +4,12 @@
 
 mod adapters;
 mod configs;
-mod damaged_pickles;
 mod files;
 #[path = "../support/goldens.rs"]
 mod goldens;
 mod helpers;
 mod loras;
 mod parity;
-mod pickles;
 mod sampling;
 mod schedulers;
 mod tokenizer;

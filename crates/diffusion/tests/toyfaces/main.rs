@@ -1,0 +1,167 @@
+//! Does the diffusion renderer do what it is told? Asked of `examples/models/toyfaces`, a small trained checkpoint
+//! whose faces can be read back from the pictures. `tools/toyfaces/evaluate.py` asks the same of more persons.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may fail, and says how far it is")]
+
+mod painted;
+mod readback;
+
+use std::sync::LazyLock;
+
+use image::RgbImage;
+use painted::{Expression, Person, SIDE, identities};
+use readback::{Reading, read};
+
+/// A part that moves.
+struct Driven {
+    name: &'static str,
+    /// Place among the 55 values.
+    index: usize,
+    range: [f32; 2],
+    read: fn(&Reading) -> f64,
+    /// What the correlation of asked and read must reach: a tenth or so below what this checkpoint reaches, which is
+    /// not what one would wish for smiles and what is askew (see its README).
+    least: f64,
+}
+
+const fn driven(name: &'static str, index: usize, range: [f32; 2], read: fn(&Reading) -> f64, least: f64) -> Driven {
+    Driven { name, index, range, read, least }
+}
+
+const DRIVEN: [Driven; 8] = [
+    driven("jaw_open", 52, [0.0, 0.4], |read| read.jaw_open, 0.9),
+    driven("smile", 0, [-2.0, 2.0], |read| read.smile, 0.4),
+    driven("mouth_width", 1, [-2.0, 2.0], |read| read.mouth_width, 0.8),
+    driven("mouth_asymmetry", 3, [-2.0, 2.0], |read| read.mouth_asymmetry, 0.4),
+    driven("lid_left", 50, [0.0, 1.0], |read| read.lid_left, 0.7),
+    driven("lid_right", 51, [0.0, 1.0], |read| read.lid_right, 0.7),
+    driven("brows", 2, [-2.0, 2.0], |read| read.brows, 0.75),
+    driven("brow_asymmetry", 4, [-2.0, 2.0], |read| read.brow_asymmetry, 0.25),
+];
+const AT_REST: Expression = [0.0; 55];
+
+struct Clip {
+    person: Person,
+    expressions: Vec<Expression>,
+    frames: Vec<RgbImage>,
+}
+
+/// Each part alone at both ends of its range and in the middle.
+static CLIP: LazyLock<Clip> = LazyLock::new(|| {
+    let person = Person::first();
+    let expressions: Vec<Expression> = DRIVEN
+        .iter()
+        .flat_map(|driven| {
+            let [low, high] = driven.range;
+            [low, (low + high) / 2.0, high].map(|value| {
+                let mut expression = AT_REST;
+                expression[driven.index] = value;
+                expression
+            })
+        })
+        .collect();
+    let frames = person.paint(&expressions);
+    Clip { person, expressions, frames }
+});
+
+fn correlation(a: &[f64], b: &[f64]) -> f64 {
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let (mean_a, mean_b) = (mean(a), mean(b));
+    let (mut both, mut own_a, mut own_b) = (0.0, 0.0, 0.0);
+    for (a, b) in a.iter().zip(b) {
+        let (a, b) = (a - mean_a, b - mean_b);
+        both += a * b;
+        own_a += a * a;
+        own_b += b * b;
+    }
+    both / (own_a * own_b).sqrt()
+}
+
+/// Mean difference where no expression reaches: hair and background, 0 to 1.
+fn difference_around(a: &RgbImage, b: &RgbImage) -> f64 {
+    let at = |i: u32| (f64::from(i) + 0.5) / f64::from(SIDE);
+    let outside = |x: u32, y: u32| (at(x) - 0.5).abs() > 0.33 || at(y) < 0.22;
+    let differences: Vec<f64> = a
+        .enumerate_pixels()
+        .filter(|(x, y, _)| outside(*x, *y))
+        .flat_map(|(x, y, pixel)| (0..3).map(move |c| (pixel.0[c], b.get_pixel(x, y).0[c])))
+        .map(|(a, b)| f64::from(a.abs_diff(b)) / 255.0)
+        .collect();
+    differences.iter().sum::<f64>() / differences.len() as f64
+}
+
+#[test]
+fn every_part_moves_as_asked() {
+    let readings: Vec<Reading> = CLIP.frames.iter().map(read).collect();
+    let mut faults = Vec::new();
+    for Driven { name, index, read, least, .. } in DRIVEN {
+        let asked: Vec<f64> = CLIP.expressions.iter().map(|expression| f64::from(expression[index])).collect();
+        let seen: Vec<f64> = readings.iter().map(read).collect();
+        let found = correlation(&asked, &seen);
+        eprintln!("{name:<16} correlation {found:.3}");
+        if found < least {
+            faults.push(format!("{name}: {found:.3}, expected {least} or more"));
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+#[test]
+fn a_person_stays_who_they_are_and_two_are_two() {
+    let second = Person::second();
+    let others = identities(&second.paint(&CLIP.expressions[..6]));
+    let frames = identities(&CLIP.frames);
+    let pairs = |a: &[moue_face::Identity], b: &[moue_face::Identity]| -> Vec<f32> {
+        a.iter().flat_map(|one| b.iter().map(|other| one.cosine(other))).collect()
+    };
+    let within = pairs(&frames, &frames).into_iter().fold(1.0, f32::min);
+    let between = pairs(&frames, &others).into_iter().fold(-1.0, f32::max);
+    eprintln!("cosines within the clip from {within:.3}, between persons up to {between:.3}");
+    let portraits = CLIP.person.identity.cosine(&second.identity);
+    eprintln!("of the portraits {portraits:.3}");
+    let own = pairs(&frames, std::slice::from_ref(&CLIP.person.identity)).into_iter().fold(1.0, f32::min);
+    eprintln!("with the portrait from {own:.3}");
+    assert!(within > between, "within the clip {within}, between persons {between}");
+}
+
+#[test]
+fn the_reference_brings_hair_and_background() {
+    let aligned = &CLIP.person.aligned;
+    let plain = CLIP.person.paint_with(&CLIP.expressions[..2], 3.0, None);
+    let mean = |frames: &[RgbImage]| {
+        frames.iter().map(|frame| difference_around(frame, aligned)).sum::<f64>() / frames.len() as f64
+    };
+    let (with, without) = (mean(&CLIP.frames), mean(&plain));
+    eprintln!("error around the face: {with:.3} with the reference, {without:.3} without");
+    assert!(with < 0.5 * without, "{with} with the reference, {without} without");
+}
+
+#[test]
+fn guidance_makes_movements_larger() {
+    // The jaw shut, half open and open.
+    let jaw = &CLIP.expressions[..3];
+    let unguided = CLIP.person.paint_with(jaw, 1.0, Some(0.8));
+    let opening = |frames: &[RgbImage]| read(&frames[2]).jaw_open - read(&frames[0]).jaw_open;
+    let (with, without) = (opening(&CLIP.frames), opening(&unguided));
+    eprintln!("the jaw opens by {with:.4} at guidance 3, by {without:.4} at 1");
+    assert!(with > without, "{with} at guidance 3, {without} at 1");
+}
+
+/// What Python reads in the example portrait.
+#[test]
+fn pictures_are_read_as_the_tool_reads_them() {
+    let portrait = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/portraits/toyface.png");
+    let found = read(&image::open(portrait).unwrap().into_rgb8());
+    for (name, found, expected) in [
+        ("jaw_open", found.jaw_open, 0.05464),
+        ("smile", found.smile, 0.00755),
+        ("mouth_width", found.mouth_width, 0.20703),
+        ("mouth_asymmetry", found.mouth_asymmetry, 0.00001),
+        ("lid_left", found.lid_left, -0.08644),
+        ("lid_right", found.lid_right, -0.08665),
+        ("brows", found.brows, -0.01796),
+        ("brow_asymmetry", found.brow_asymmetry, -0.00002),
+    ] {
+        assert!((found - expected).abs() < 1e-4, "{name}: {found}, by Python {expected}");
+    }
+}
