@@ -1,12 +1,8 @@
 //! The 52 blendshape scores that MediaPipe reads off the landmarks.
 
-use std::sync::Arc;
-
-use rten::ThreadPool;
-
 use crate::FaceError;
 use crate::landmarks::Landmarks;
-use crate::nets::Net;
+use crate::mixer::{Mixer, POINTS};
 
 /// Number of blendshape scores.
 pub const BLENDSHAPE_COUNT: usize = 52;
@@ -69,7 +65,7 @@ pub const BLENDSHAPE_NAMES: [&str; BLENDSHAPE_COUNT] = [
 ];
 
 /// The landmarks that the net reads.
-const SUBSET: [u16; 146] = [
+const SUBSET: [u16; POINTS] = [
     0, 1, 4, 5, 6, 7, 8, 10, 13, 14, 17, 21, 33, 37, 39, 40, 46, 52, 53, 54, 55, 58, 61, 63, 65, 66, 67, 70, 78, 80,
     81, 82, 84, 87, 88, 91, 93, 95, 103, 105, 107, 109, 127, 132, 133, 136, 144, 145, 146, 148, 149, 150, 152, 153,
     154, 155, 157, 158, 159, 160, 161, 162, 163, 168, 172, 173, 176, 178, 181, 185, 191, 195, 197, 234, 246, 249, 251,
@@ -79,26 +75,16 @@ const SUBSET: [u16; 146] = [
 ];
 
 pub(crate) struct BlendshapeNet {
-    net: Net,
+    net: Mixer,
 }
 
 impl BlendshapeNet {
-    pub(crate) fn new(threads: Arc<ThreadPool>) -> Result<Self, FaceError> {
-        let net = Net::load(
-            "face_blendshapes",
-            include_bytes!("../models/face_blendshapes.onnx"),
-            &[("scores", BLENDSHAPE_COUNT)],
-            threads,
-        )?;
-        Ok(Self { net })
+    pub(crate) fn new() -> Result<Self, FaceError> {
+        Ok(Self { net: Mixer::load("face_blendshapes", include_bytes!("../models/face_blendshapes.onnx"))? })
     }
 
     /// Scores 0..1 from landmarks in pixels.
-    pub(crate) fn score(&self, landmarks: &Landmarks) -> Result<[f32; BLENDSHAPE_COUNT], FaceError> {
-        let points = SUBSET.iter().flat_map(|&i| [landmarks[usize::from(i)][0], landmarks[usize::from(i)][1]]);
-        let outputs = self.net.run(&[1, SUBSET.len(), 2], points.collect())?;
-        let mut scores = [0.0; BLENDSHAPE_COUNT];
-        scores.copy_from_slice(&outputs[0]);
-        Ok(scores)
+    pub(crate) fn score(&self, landmarks: &Landmarks) -> [f32; BLENDSHAPE_COUNT] {
+        self.net.run(&SUBSET.map(|i| [landmarks[usize::from(i)][0], landmarks[usize::from(i)][1]]))
     }
 }

@@ -7,7 +7,8 @@ use rten::ThreadPool;
 
 use crate::FaceError;
 use crate::nets::Net;
-use crate::region::{Border, Bounds, Region};
+use crate::region::{Bounds, Region};
+use crate::sampling::Border;
 
 /// Side of the net's input, pixels.
 const INPUT: usize = 128;

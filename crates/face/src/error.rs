@@ -19,6 +19,17 @@ pub enum FaceError {
         #[source]
         source: rten::LoadError,
     },
+    /// An embedded net is built otherwise than this crate was written for.
+    #[error(
+        "the net {net} has {found}, expected the landmark net of face_landmarker.task\n\
+         hint: crates/face/models/README.md says how to make the nets again"
+    )]
+    Structure {
+        /// Which net.
+        net: &'static str,
+        /// What it has in the place of what is needed.
+        found: String,
+    },
     /// An embedded net failed while running.
     #[error("the net {net} failed while running")]
     Run {

@@ -6,14 +6,13 @@ use image::RgbImage;
 use rten::ThreadPool;
 
 use crate::FaceError;
-use crate::nets::Net;
-use crate::region::{Border, Bounds, Region};
+use crate::blaze::{BlazeNet, INPUT};
+use crate::region::{Bounds, Region};
+use crate::sampling::Border;
 
 /// Number of landmarks: 468 on the face, then 5 on each iris (the subject's right eye first).
 pub const LANDMARK_COUNT: usize = 478;
 
-/// Side of the net's input, pixels.
-const INPUT: usize = 256;
 /// The outer corner of the subject's right eye.
 const RIGHT_EYE_OUTER: usize = 33;
 /// The outer corner of the subject's left eye.
@@ -23,31 +22,26 @@ const LEFT_EYE_OUTER: usize = 263;
 pub(crate) type Landmarks = [[f32; 3]; LANDMARK_COUNT];
 
 pub(crate) struct Landmarker {
-    net: Net,
+    net: BlazeNet,
 }
 
 impl Landmarker {
     pub(crate) fn new(threads: Arc<ThreadPool>) -> Result<Self, FaceError> {
-        let net = Net::load(
-            "face_landmarks_detector",
-            include_bytes!("../models/face_landmarks_detector.onnx"),
-            &[("landmarks", LANDMARK_COUNT * 3), ("presence_logit", 1)],
-            threads,
-        )?;
+        let onnx = include_bytes!("../models/face_landmarks_detector.onnx");
+        let net = BlazeNet::load("face_landmarks_detector", onnx, threads)?;
         Ok(Self { net })
     }
 
     /// Landmarks in a region, and how sure the net is that the region holds a face (0..1).
-    pub(crate) fn locate(&self, image: &RgbImage, region: &Region) -> Result<(Box<Landmarks>, f32), FaceError> {
-        let input = region.sample(image, INPUT, Border::Nearest, 1.0 / 255.0, 0.0);
-        let outputs = self.net.run(&[1, 3, INPUT, INPUT], input)?;
-        let presence = 1.0 / (1.0 + (-outputs[1][0]).exp());
+    pub(crate) fn locate(&self, image: &RgbImage, region: &Region) -> (Box<Landmarks>, f32) {
+        let (values, logit) = self.net.run(|rows| region.sample_rows(image, INPUT, Border::Nearest, 1.0 / 255.0, rows));
+        let presence = 1.0 / (1.0 + (-logit).exp());
         let mut landmarks = Box::new([[0.0; 3]; LANDMARK_COUNT]);
-        for (landmark, raw) in landmarks.iter_mut().zip(outputs[0].chunks_exact(3)) {
+        for (landmark, raw) in landmarks.iter_mut().zip(values.chunks_exact(3)) {
             let [x, y] = region.image_from_region([raw[0] / INPUT as f32, raw[1] / INPUT as f32]);
             *landmark = [x, y, raw[2] / INPUT as f32 * region.side];
         }
-        Ok((landmarks, presence))
+        (landmarks, presence)
     }
 }
 

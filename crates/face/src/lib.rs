@@ -12,6 +12,8 @@
 //! For the same picture the results are MediaPipe's own: landmarks within 0.0005 of the face's size, scores within
 //! 0.005. Beyond MediaPipe, faces too small or too large for one look are searched for, and doubtful ones must settle.
 //!
+//! A [`FaceFollower`] follows one face through a video, as MediaPipe's video mode does.
+//!
 //! [`align`] cuts faces out as the nets around a picture generator expect them, and a [`Recogniser`] (an ArcFace file
 //! that the user has) says whose face it is.
 //!
@@ -25,19 +27,29 @@
 //! ```
 
 pub mod align;
+mod blaze;
 mod blendshapes;
+mod chain;
 mod detector;
 mod error;
+mod follower;
+mod kernels;
 mod landmarks;
+mod mixer;
 mod nets;
+mod onnx;
 mod pose;
 mod recogniser;
 mod region;
+mod sampling;
 mod search;
+mod simd;
+mod smoothing;
 mod tracker;
 
 pub use blendshapes::{BLENDSHAPE_COUNT, BLENDSHAPE_NAMES};
 pub use error::FaceError;
+pub use follower::{FaceFollower, FollowSettings, Located, Tracked};
 pub use landmarks::LANDMARK_COUNT;
 pub use recogniser::{EMBEDDING_LEN, Identity, Recogniser};
 pub use tracker::{Face, FaceTracker};

@@ -1,5 +1,5 @@
-//! The three embedded nets behind plain slices of numbers. Only this module and [`recogniser`](crate::recogniser) know
-//! the runtime.
+//! Embedded nets in a general runtime, behind plain slices of numbers: the detector's, and in tests those that
+//! [`blaze`](crate::blaze) and [`mixer`](crate::mixer) compute. The threads are the runtime's for all of them.
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -65,10 +65,15 @@ impl Net {
     }
 }
 
-/// A pool with one thread per logical core that this process may use.
+/// Logical cores that this process may use.
 ///
 /// The runtime's own default counts physical cores of the whole machine: half of what a small rented machine has, and
 /// more than a container may use.
-pub(crate) fn thread_pool() -> Arc<ThreadPool> {
-    Arc::new(ThreadPool::with_num_threads(std::thread::available_parallelism().map_or(1, NonZero::get)))
+pub(crate) fn available_threads() -> NonZero<usize> {
+    std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN)
+}
+
+/// A pool of this many threads.
+pub(crate) fn thread_pool(threads: NonZero<usize>) -> Arc<ThreadPool> {
+    Arc::new(ThreadPool::with_num_threads(threads.get()))
 }

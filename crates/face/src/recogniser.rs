@@ -11,6 +11,7 @@ use rten::{Dimension, Model, ModelOptions, NodeId, NodeInfo, RunOptions, ThreadP
 use crate::FaceError;
 use crate::align::IDENTITY_CROP_SIDE;
 use crate::nets;
+use crate::onnx;
 
 /// Length of an embedding.
 pub const EMBEDDING_LEN: usize = 512;
@@ -48,6 +49,7 @@ impl Recogniser {
                 "the repository was cloned without its large files; run 'git lfs pull' there, or download the file",
             ));
         }
+        onnx::check(&bytes).map_err(|found| refuse.damaged(&found))?;
         let model = ModelOptions::with_all_ops().load(bytes).map_err(|error| refuse.unknown(error))?;
         let (&[input], &[output]) = (model.input_ids(), model.output_ids()) else {
             let (inputs, outputs) = (model.input_ids().len(), model.output_ids().len());
@@ -61,7 +63,13 @@ impl Recogniser {
         if !fits(output, &OUTPUT_SHAPE) {
             return Err(refuse.shape(found(output, "output"), "an output of 1x512"));
         }
-        Ok(Self { file: refuse.file.to_owned(), model, input, output, threads: nets::thread_pool() })
+        Ok(Self {
+            file: refuse.file.to_owned(),
+            model,
+            input,
+            output,
+            threads: nets::thread_pool(nets::available_threads()),
+        })
     }
 
     /// Says whose face an identity crop shows, see [`identity_crop`](crate::align::identity_crop).
@@ -155,6 +163,14 @@ impl Refusal<'_> {
         };
         let (file, found, expected) = (self.file.to_owned(), found.to_owned(), "a face recogniser as an ONNX file");
         FaceError::Recogniser { file, found, expected, hint, source: Some(error.into()) }
+    }
+
+    fn damaged(self, found: &str) -> FaceError {
+        self.with(
+            format!("data that cannot be read as ONNX, {found}"),
+            "a face recogniser as an ONNX file",
+            "check that the file is what its name says, and that the download was complete",
+        )
     }
 
     fn unknown(self, error: rten::LoadError) -> FaceError {

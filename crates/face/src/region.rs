@@ -1,6 +1,9 @@
-//! Square, turned regions of a picture, and sampling them into the nets' inputs.
+//! Square, turned regions of a picture, the nets' inputs.
 
 use image::RgbImage;
+use rayon::prelude::*;
+
+use crate::sampling::{Border, Grid};
 
 /// A square region of a picture that may be turned and may reach out of the picture.
 ///
@@ -51,61 +54,19 @@ impl Region {
     /// Grid point i lies at i / `size` of the side, as in MediaPipe's CPU path. Shrinking is not antialiased on
     /// purpose: the nets never saw that, and landmarks move by pixels when they do.
     pub(crate) fn sample(&self, image: &RgbImage, size: usize, border: Border, scale: f32, offset: f32) -> Vec<f32> {
-        let (width, height) = (image.width() as i64, image.height() as i64);
-        let stride = image.width() as usize * 3;
-        let pixels = image.as_raw();
-        let (sin, cos) = self.angle.sin_cos();
-        let step = self.side / size as f32;
-        let [left, top] = self.image_from_region([0.0, 0.0]);
-        let plane = size * size;
-        let mut samples = vec![0.0; plane * 3];
-        for row in 0..size {
-            let (row_x, row_y) = (left - sin * step * row as f32, top + cos * step * row as f32);
-            for column in 0..size {
-                let x = row_x + cos * step * column as f32;
-                let y = row_y + sin * step * column as f32;
-                let (floor_x, floor_y) = (x.floor(), y.floor());
-                let (fx, fy) = (x - floor_x, y - floor_y);
-                let (x0, y0) = (floor_x as i64, floor_y as i64);
-                let value = if x0 >= 0 && y0 >= 0 && x0 + 1 < width && y0 + 1 < height {
-                    let at = y0 as usize * stride + x0 as usize * 3;
-                    let (upper, lower) = (&pixels[at..at + 6], &pixels[at + stride..at + stride + 6]);
-                    [0, 1, 2].map(|c| {
-                        let [a, b] = [upper[c], upper[c + 3]].map(f32::from);
-                        let [d, e] = [lower[c], lower[c + 3]].map(f32::from);
-                        let (over, under) = (a + (b - a) * fx, d + (e - d) * fx);
-                        over + (under - over) * fy
-                    })
-                } else {
-                    let taps = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(dx, dy)| border.pixel(image, x0 + dx, y0 + dy));
-                    let weights = [(1.0 - fx) * (1.0 - fy), fx * (1.0 - fy), (1.0 - fx) * fy, fx * fy];
-                    [0, 1, 2].map(|c| taps.iter().zip(weights).map(|(tap, weight)| tap[c] * weight).sum())
-                };
-                for (c, value) in value.into_iter().enumerate() {
-                    samples[c * plane + row * size + column] = value * scale + offset;
-                }
-            }
-        }
-        samples
+        let row = size * 3;
+        let mut rows = vec![0.0; size * row];
+        Grid::new(self, image, size, border).sample(0, row, scale, offset, &mut rows);
+        (0..3).flat_map(|c| rows.iter().skip(c).step_by(3).copied()).collect()
     }
-}
 
-/// What lies outside the picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Border {
-    /// Black, as the detector expects around a letterboxed picture.
-    Black,
-    /// The nearest pixel of the picture, as the landmark net expects around a face that is cut off.
-    Nearest,
-}
-
-impl Border {
-    fn pixel(self, image: &RgbImage, x: i64, y: i64) -> [f32; 3] {
-        let inside = [x.clamp(0, i64::from(image.width()) - 1), y.clamp(0, i64::from(image.height()) - 1)];
-        if self == Self::Black && inside != [x, y] {
-            return [0.0; 3];
-        }
-        image.get_pixel(inside[0] as u32, inside[1] as u32).0.map(f32::from)
+    /// The same into rows of pixels (R, G and B beside each other), on the threads of the pool it is called in. A row
+    /// is a `size`-th of `rows`; what is left of it after `size` pixels stays as it is.
+    pub(crate) fn sample_rows(&self, image: &RgbImage, size: usize, border: Border, scale: f32, rows: &mut [f32]) {
+        let grid = Grid::new(self, image, size, border);
+        let (row, at_once) = (rows.len() / size, size.div_ceil(rayon::current_num_threads()));
+        let parts = rows.par_chunks_mut(row * at_once).enumerate();
+        parts.for_each(|(part, rows)| grid.sample(part * at_once, row, scale, 0.0, rows));
     }
 }
 

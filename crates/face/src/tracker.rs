@@ -1,11 +1,13 @@
 //! The tracker: detection, landmarks, blendshapes and pose put together.
 
+use std::num::NonZero;
+
 use image::RgbImage;
 
 use crate::FaceError;
 use crate::blendshapes::{BLENDSHAPE_COUNT, BlendshapeNet};
 use crate::detector::Detector;
-use crate::landmarks::{self, LANDMARK_COUNT, Landmarker};
+use crate::landmarks::{self, LANDMARK_COUNT, Landmarker, Landmarks};
 use crate::nets;
 use crate::pose;
 use crate::region::{Bounds, Region};
@@ -52,16 +54,24 @@ pub struct FaceTracker {
 }
 
 impl FaceTracker {
-    /// Loads the embedded nets.
+    /// Loads the embedded nets, to run on as many threads as this process may use.
     ///
     /// # Errors
     /// [`FaceError::Load`] if a net cannot be loaded.
     pub fn new() -> Result<Self, FaceError> {
-        let threads = nets::thread_pool();
+        Self::with_threads(nets::available_threads())
+    }
+
+    /// Loads the embedded nets, to run on this many threads: fewer leave more for work beside it.
+    ///
+    /// # Errors
+    /// [`FaceError::Load`] if a net cannot be loaded.
+    pub fn with_threads(threads: NonZero<usize>) -> Result<Self, FaceError> {
+        let threads = nets::thread_pool(threads);
         Ok(Self {
             detector: Detector::new(threads.clone())?,
-            landmarker: Landmarker::new(threads.clone())?,
-            blendshapes: BlendshapeNet::new(threads)?,
+            landmarker: Landmarker::new(threads)?,
+            blendshapes: BlendshapeNet::new()?,
         })
     }
 
@@ -75,82 +85,105 @@ impl FaceTracker {
     /// # Errors
     /// [`FaceError::PictureSize`] for an empty or gigantic picture, [`FaceError::Run`] if a net fails.
     pub fn analyze(&self, image: &RgbImage) -> Result<Vec<Face>, FaceError> {
+        let sightings = self.find(image, true)?;
+        Ok(sightings.into_iter().map(|sighting| self.describe(sighting, image.dimensions())).collect())
+    }
+
+    /// Follows a face into the next picture of a video: looks only where it was, which costs half of a full analysis.
+    /// `None` means that it is lost there; [`analyze`](Self::analyze) then finds it again.
+    ///
+    /// What this returns depends on `image` and the place of `previous` alone. A [`FaceFollower`](crate::FaceFollower)
+    /// does this for a whole video.
+    ///
+    /// # Errors
+    /// As [`analyze`](Self::analyze).
+    pub fn track(&self, image: &RgbImage, previous: &Face) -> Result<Option<Face>, FaceError> {
+        let sighting = self.sight(image, &landmarks::next_region(&previous.landmarks))?;
+        Ok(sighting.map(|sighting| self.describe(sighting, image.dimensions())))
+    }
+
+    /// Faces in a picture, largest first. `everywhere` says whether smaller and smaller squares are searched if one
+    /// look at the whole shows none.
+    pub(crate) fn find(&self, image: &RgbImage, everywhere: bool) -> Result<Vec<Sighting>, FaceError> {
         check_size(image)?;
         let mut faces = Vec::new();
         for detection in self.detector.detect(image, &Region::whole(image))? {
-            let Some(face) = self.face_in(image, &detection.landmark_region())? else { continue };
+            let Some(face) = self.sight(image, &detection.landmark_region())? else { continue };
             if detection.score >= SURE_SCORE || self.settled(image, &face)?.is_some() {
                 faces.push(face);
             }
         }
         for squares in search::levels(image) {
-            if !faces.is_empty() {
+            if !faces.is_empty() || !everywhere {
                 break;
             }
             tracing::debug!(squares = squares.len(), side = squares[0].side, "no face yet, searching smaller squares");
             for detection in search::detect(&self.detector, image, &squares)? {
-                let Some(face) = self.face_in(image, &detection.landmark_region())? else { continue };
+                let Some(face) = self.sight(image, &detection.landmark_region())? else { continue };
                 faces.extend(self.settled(image, &face)?);
             }
         }
         Ok(largest_first(faces))
     }
 
-    /// Follows a face into the next picture of a video: looks only where it was, which costs half of a full analysis.
-    /// `None` means that it is lost there; [`analyze`](Self::analyze) then finds it again.
-    ///
-    /// The method is that of MediaPipe's video mode, without its smoothing over time: what this returns depends on
-    /// `image` and the place of `previous` alone.
-    ///
-    /// # Errors
-    /// As [`analyze`](Self::analyze).
-    pub fn track(&self, image: &RgbImage, previous: &Face) -> Result<Option<Face>, FaceError> {
-        check_size(image)?;
-        self.face_in(image, &landmarks::next_region(&previous.landmarks))
-    }
-
     /// Looks twice more around the landmarks of the look before. A face settles; what is none goes astray or wanders.
-    fn settled(&self, image: &RgbImage, face: &Face) -> Result<Option<Face>, FaceError> {
-        let Some(second) = self.track(image, face)? else { return Ok(None) };
-        let third = self.track(image, &second)?;
-        Ok(third.filter(|third| bounds_of(third).iou(&bounds_of(&second)) >= MIN_SETTLED_IOU))
+    fn settled(&self, image: &RgbImage, face: &Sighting) -> Result<Option<Sighting>, FaceError> {
+        let again = |face: &Sighting| self.sight(image, &landmarks::next_region(&face.landmarks));
+        let Some(second) = again(face)? else { return Ok(None) };
+        let third = again(&second)?;
+        Ok(third.filter(|third| third.bounds().iou(&second.bounds()) >= MIN_SETTLED_IOU))
     }
 
-    fn face_in(&self, image: &RgbImage, region: &Region) -> Result<Option<Face>, FaceError> {
+    /// The face in a region, if there is one.
+    pub(crate) fn sight(&self, image: &RgbImage, region: &Region) -> Result<Option<Sighting>, FaceError> {
+        check_size(image)?;
         if !region.is_usable() {
             return Ok(None);
         }
-        let (landmarks, score) = self.landmarker.locate(image, region)?;
-        if score < MIN_PRESENCE {
-            return Ok(None);
-        }
+        let (landmarks, score) = self.landmarker.locate(image, region);
+        Ok((score >= MIN_PRESENCE).then_some(Sighting { landmarks, score }))
+    }
+
+    /// All that can be read off a face in a picture of this size (width, height).
+    pub(crate) fn describe(&self, sighting: Sighting, (width, height): (u32, u32)) -> Face {
+        let Sighting { landmarks, score } = sighting;
         let bounds = landmarks::bounds(&landmarks);
-        let [width, height] = bounds.size();
-        Ok(Some(Face {
+        let size = bounds.size();
+        Face {
             score,
-            box_in_image: [bounds.min[0], bounds.min[1], width, height],
-            blendshapes: self.blendshapes.score(&landmarks)?,
-            pose: pose::pose(&landmarks, image.width(), image.height()),
+            box_in_image: [bounds.min[0], bounds.min[1], size[0], size[1]],
+            blendshapes: self.blendshapes.score(&landmarks),
+            pose: pose::pose(&landmarks, width, height),
             landmarks: *landmarks,
-        }))
+        }
+    }
+}
+
+/// A face that the landmark net saw.
+#[derive(Clone, Debug)]
+pub(crate) struct Sighting {
+    /// Pixels of the picture.
+    pub(crate) landmarks: Box<Landmarks>,
+    /// Presence, 0..1.
+    pub(crate) score: f32,
+}
+
+impl Sighting {
+    pub(crate) fn bounds(&self) -> Bounds {
+        landmarks::bounds(&self.landmarks)
     }
 }
 
 /// Sorts by the area of the box and drops a face whose landmarks came to lie on those of a larger one.
-fn largest_first(mut faces: Vec<Face>) -> Vec<Face> {
-    faces.sort_by(|a, b| bounds_of(b).area().total_cmp(&bounds_of(a).area()));
-    let mut kept: Vec<Face> = Vec::new();
+fn largest_first(mut faces: Vec<Sighting>) -> Vec<Sighting> {
+    faces.sort_by(|a, b| b.bounds().area().total_cmp(&a.bounds().area()));
+    let mut kept: Vec<Sighting> = Vec::new();
     for face in faces {
-        if kept.iter().all(|other| bounds_of(other).iou(&bounds_of(&face)) <= SAME_FACE_IOU) {
+        if kept.iter().all(|other| other.bounds().iou(&face.bounds()) <= SAME_FACE_IOU) {
             kept.push(face);
         }
     }
     kept
-}
-
-fn bounds_of(face: &Face) -> Bounds {
-    let [x, y, width, height] = face.box_in_image;
-    Bounds { min: [x, y], max: [x + width, y + height] }
 }
 
 /// Refuses pictures that are empty or gigantic.

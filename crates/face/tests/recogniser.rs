@@ -148,6 +148,20 @@ fn what_is_no_onnx_is_refused() {
 }
 
 #[test]
+fn lengths_that_lead_astray_are_refused_before_the_runtime_follows_them() {
+    let whole = fs::read(golden("recogniser.onnx")).unwrap();
+    // Before all else a field that is skipped, whose length leads back to its own start: a runtime that believes it
+    // never ends.
+    let back = [&[0x32, 0xf5][..], &[0xff; 8], &[0x01], &whole].concat();
+    let far = [&[0x32, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10][..], &whole].concat();
+    for (name, content, found) in [("back", back, "18446744073709551605 bytes"), ("far", far, "9007199254740992 bytes")]
+    {
+        let text = Scratch::new(&format!("{name}.onnx"), &content).refusal();
+        assert!(text.contains("cannot be read as ONNX") && text.contains(found), "{name}: {text}");
+    }
+}
+
+#[test]
 fn other_shapes_are_refused_by_name() {
     // In a value's type a size of 112 is field 1 of a dimension: 0A 02 08 70.
     let text = Scratch::new("input.onnx", &altered(&[0x0a, 0x02, 0x08, 112], &[0x0a, 0x02, 0x08, 96])).refusal();
