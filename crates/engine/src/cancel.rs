@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -28,13 +29,14 @@ pub struct CancelToken(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     state: AtomicU8,
+    finished: Signal,
     aborted: Signal,
 }
 
 impl CancelToken {
     /// A token that asks for nothing yet.
     pub fn new() -> Self {
-        Self(Arc::new(Inner { state: AtomicU8::new(0), aborted: Signal::new() }))
+        Self(Arc::new(Inner { state: AtomicU8::new(0), finished: Signal::new(), aborted: Signal::new() }))
     }
 
     /// What is asked for now.
@@ -49,17 +51,20 @@ impl CancelToken {
     /// Asks for a clean finish; does nothing after an abort.
     pub fn finish(&self) {
         self.0.state.fetch_max(1, Ordering::AcqRel);
+        self.0.finished.raise();
     }
 
     /// Asks to stop at once and wakes everyone who waits on a channel.
     pub fn abort(&self) {
         self.0.state.store(2, Ordering::Release);
+        self.0.finished.raise();
         self.0.aborted.raise();
     }
 
     /// One step further, as for one more Ctrl-C, and the state after it.
     pub fn escalate(&self) -> Cancel {
         if self.0.state.fetch_add(1, Ordering::AcqRel) == 0 {
+            self.0.finished.raise();
             return Cancel::Finish;
         }
         self.abort();
@@ -74,6 +79,17 @@ impl CancelToken {
     /// Whether to stop at once.
     pub fn is_aborting(&self) -> bool {
         self.state() == Cancel::Abort
+    }
+
+    /// Waits until a finish or an abort is asked for, for so long at most, and says what is asked for then.
+    pub fn wait(&self, time: Duration) -> Cancel {
+        // Nothing is ever sent: it either disconnects or runs out of time.
+        let _ = self.0.finished.raised().recv_timeout(time);
+        self.state()
+    }
+
+    pub(crate) fn finished(&self) -> &Signal {
+        &self.0.finished
     }
 
     pub(crate) fn aborted(&self) -> &Signal {
@@ -129,6 +145,21 @@ mod tests {
         assert_eq!(token.escalate(), Cancel::Abort);
         token.finish();
         assert_eq!(seen_elsewhere.state(), Cancel::Abort);
+    }
+
+    #[test]
+    fn a_wish_to_finish_wakes_a_waiter() {
+        let token = CancelToken::new();
+        assert_eq!(token.wait(Duration::from_millis(1)), Cancel::None);
+        for wish in [CancelToken::finish, CancelToken::abort, |token: &CancelToken| {
+            assert_eq!(token.escalate(), Cancel::Finish)
+        }] {
+            let token = CancelToken::new();
+            let waiter = token.clone();
+            let thread = std::thread::spawn(move || waiter.wait(Duration::from_secs(3600)));
+            wish(&token);
+            assert_ne!(thread.join().unwrap(), Cancel::None);
+        }
     }
 
     #[test]

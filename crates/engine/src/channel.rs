@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{TryRecvError, TrySendError, select_biased};
 
 use crate::error::Stopped;
 use crate::scope::Shared;
-use crate::stats::{ChannelStats, add_wait};
+use crate::stats::{ChannelStats, timed_waiting};
 
 /// The sending end of a channel made by [`Scope::channel`](crate::Scope::channel). Clones send into the same channel.
 #[derive(Debug)]
@@ -72,13 +72,14 @@ impl<T> Sender<T> {
             Ok(()) => {}
             Err(TrySendError::Disconnected(_)) => return Err(Stopped),
             Err(TrySendError::Full(item)) => {
-                let began = Instant::now();
-                let outcome = select_biased! {
-                    recv(self.link.shared.stop.raised()) -> _ => Err(Stopped),
-                    recv(self.link.shared.token.aborted().raised()) -> _ => Err(Stopped),
-                    send(items, item) -> sent => sent.map_err(|_| Stopped),
-                };
-                waited(&self.link.send_wait_ns, began.elapsed());
+                let (outcome, waited) = timed_waiting(|| {
+                    select_biased! {
+                        recv(self.link.shared.stop.raised()) -> _ => Err(Stopped),
+                        recv(self.link.shared.token.aborted().raised()) -> _ => Err(Stopped),
+                        send(items, item) -> sent => sent.map_err(|_| Stopped),
+                    }
+                });
+                self.link.send_wait_ns.fetch_add(waited.as_nanos() as u64, Ordering::Relaxed);
                 outcome?;
             }
         }
@@ -128,13 +129,14 @@ impl<T> Receiver<T> {
             Ok(item) => Some(item),
             Err(TryRecvError::Disconnected) => None,
             Err(TryRecvError::Empty) => {
-                let began = Instant::now();
-                let outcome = select_biased! {
-                    recv(self.link.shared.stop.raised()) -> _ => Err(Stopped),
-                    recv(self.link.shared.token.aborted().raised()) -> _ => Err(Stopped),
-                    recv(self.items) -> item => Ok(item.ok()),
-                };
-                waited(&self.link.receive_wait_ns, began.elapsed());
+                let (outcome, waited) = timed_waiting(|| {
+                    select_biased! {
+                        recv(self.link.shared.stop.raised()) -> _ => Err(Stopped),
+                        recv(self.link.shared.token.aborted().raised()) -> _ => Err(Stopped),
+                        recv(self.items) -> item => Ok(item.ok()),
+                    }
+                });
+                self.link.receive_wait_ns.fetch_add(waited.as_nanos() as u64, Ordering::Relaxed);
                 outcome?
             }
         };
@@ -176,9 +178,4 @@ impl Link {
             receive_wait: wait(&self.receive_wait_ns),
         }
     }
-}
-
-fn waited(total_ns: &AtomicU64, wait: Duration) {
-    total_ns.fetch_add(wait.as_nanos() as u64, Ordering::Relaxed);
-    add_wait(wait);
 }

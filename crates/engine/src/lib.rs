@@ -50,5 +50,5 @@ pub use cancel::{Cancel, CancelToken};
 pub use channel::{Receiver, Sender};
 pub use error::{EngineError, StageError, Stopped};
 pub use pool::Pool;
-pub use scope::{Scope, Stage, run};
+pub use scope::{Monitor, Scope, Stage, run};
 pub use stats::{ChannelStats, Report, StageStats};

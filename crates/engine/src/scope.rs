@@ -2,13 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::cancel::{CancelToken, Signal};
 use crate::channel::{Link, Receiver, Sender, channel};
 use crate::error::{EngineError, StageError, panic_message};
 use crate::fan_out;
-use crate::stats::{Report, StageStats, take_wait};
+use crate::stats::{Report, StageStats, Times, timed_waiting};
 
 /// Runs stages until all of them have ended, and says how it went.
 ///
@@ -22,8 +22,8 @@ pub fn run<'env, R>(
     token: &CancelToken,
     build: impl for<'scope> FnOnce(&Scope<'scope, 'env>) -> R,
 ) -> Result<(R, Report), EngineError> {
-    let began = Instant::now();
     let shared = Arc::new(Shared {
+        began: Instant::now(),
         token: token.clone(),
         stop: Signal::new(),
         verdict: Mutex::default(),
@@ -45,7 +45,7 @@ pub fn run<'env, R>(
         return Err(error);
     }
     match (token.is_aborting(), verdict.cut_off, returned) {
-        (false, None, Some(returned)) => Ok((returned, shared.report(began))),
+        (false, None, Some(returned)) => Ok((returned, shared.report())),
         (false, Some(stage), _) => Err(EngineError::CutOff { stage }),
         _ => Err(EngineError::Aborted),
     }
@@ -94,19 +94,14 @@ impl<'scope> Scope<'scope, '_> {
         fan_out::start(self, name, workers.max(1), input, output, start, work);
     }
 
-    /// What has happened so far; the stages' times are counted when they end.
-    pub fn report(&self, began: Instant) -> Report {
-        self.shared.report(began)
+    /// Looks at the run from outside, while it goes on and afterwards.
+    pub fn monitor(&self) -> Monitor {
+        Monitor { shared: Arc::clone(&self.shared) }
     }
 
     pub(crate) fn add_stage(&self, name: &str) -> usize {
         let mut stages = lock(&self.shared.stages);
-        stages.push(StageStats {
-            name: name.to_owned(),
-            threads: 0,
-            busy: Default::default(),
-            waited: Default::default(),
-        });
+        stages.push((name.to_owned(), Vec::new()));
         stages.len() - 1
     }
 
@@ -120,20 +115,29 @@ impl<'scope> Scope<'scope, '_> {
         let shared = Arc::clone(&self.shared);
         let name_inside = name.to_owned();
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn_scoped(self.threads, move || {
-            let began = Instant::now();
-            take_wait();
+            let times = Times::begin();
+            lock(&shared.stages)[index].1.push(Arc::clone(&times));
             let stage = Stage { name: &name_inside, shared: &shared };
             let outcome = catch_unwind(AssertUnwindSafe(|| work(&stage)));
             shared.judge(&name_inside, outcome);
-            let waited = take_wait();
-            let mut stages = lock(&shared.stages);
-            stages[index].threads += 1;
-            stages[index].waited += waited;
-            stages[index].busy += began.elapsed().saturating_sub(waited);
+            times.end();
         });
         if let Err(source) = thread {
             self.shared.fail(EngineError::Thread { stage: name.to_owned(), source });
         }
+    }
+}
+
+/// Looks at a run from outside.
+#[derive(Clone, Debug)]
+pub struct Monitor {
+    shared: Arc<Shared>,
+}
+
+impl Monitor {
+    /// What has happened so far.
+    pub fn report(&self) -> Report {
+        self.shared.report()
     }
 }
 
@@ -155,6 +159,18 @@ impl Stage<'_> {
         self.shared.token.is_finishing()
     }
 
+    /// Waits for something that is no channel, for so long at most, and less when the run is to finish or is torn down.
+    /// It counts as waiting.
+    pub fn wait(&self, time: Duration) {
+        timed_waiting(|| {
+            crossbeam_channel::select! {
+                recv(self.shared.stop.raised()) -> _ => {}
+                recv(self.shared.token.finished().raised()) -> _ => {}
+                default(time) => {}
+            }
+        });
+    }
+
     /// Whether the run is being torn down; for long work between two channel operations.
     pub fn is_stopping(&self) -> bool {
         self.shared.is_stopping()
@@ -164,10 +180,12 @@ impl Stage<'_> {
 /// What all parts of a run share.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    began: Instant,
     pub(crate) token: CancelToken,
     pub(crate) stop: Signal,
     verdict: Mutex<Verdict>,
-    stages: Mutex<Vec<StageStats>>,
+    /// Names, and the times of their threads.
+    stages: Mutex<Vec<(String, Vec<Arc<Times>>)>>,
     channels: Mutex<Vec<Arc<Link>>>,
 }
 
@@ -201,10 +219,15 @@ impl Shared {
         }
     }
 
-    fn report(&self, began: Instant) -> Report {
+    fn report(&self) -> Report {
+        let stage = |(name, threads): &(String, Vec<Arc<Times>>)| {
+            let (busy, waited): (Vec<_>, Vec<_>) = threads.iter().map(|times| times.spent()).unzip();
+            let (busy, waited) = (busy.into_iter().sum(), waited.into_iter().sum());
+            StageStats { name: name.clone(), threads: threads.len(), busy, waited }
+        };
         Report {
-            wall: began.elapsed(),
-            stages: lock(&self.stages).clone(),
+            wall: self.began.elapsed(),
+            stages: lock(&self.stages).iter().map(stage).collect(),
             channels: lock(&self.channels).iter().map(|link| link.stats()).collect(),
         }
     }

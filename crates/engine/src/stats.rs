@@ -1,25 +1,82 @@
-use std::cell::Cell;
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-thread_local! {
-    /// Time the current thread has waited on channels since its stage began.
-    static WAITED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+/// Where the time of one thread of a stage goes; others may look at it while it runs.
+#[derive(Debug)]
+pub(crate) struct Times {
+    began: Instant,
+    waited_ns: AtomicU64,
+    /// When it began to wait, in nanoseconds since `began` and one more; 0 while it works.
+    waiting_since_ns: AtomicU64,
+    /// When it ended, likewise; 0 while it runs.
+    ended_ns: AtomicU64,
 }
 
-pub(crate) fn add_wait(wait: Duration) {
-    WAITED.set(WAITED.get() + wait);
+thread_local! {
+    /// Those of the current thread, in a stage.
+    static TIMES: RefCell<Option<Arc<Times>>> = const { RefCell::new(None) };
+}
+
+impl Times {
+    /// Starts counting the current thread's time.
+    pub(crate) fn begin() -> Arc<Self> {
+        let times = Arc::new(Self {
+            began: Instant::now(),
+            waited_ns: AtomicU64::new(0),
+            waiting_since_ns: AtomicU64::new(0),
+            ended_ns: AtomicU64::new(0),
+        });
+        TIMES.set(Some(Arc::clone(&times)));
+        times
+    }
+
+    /// The stage's work is done.
+    pub(crate) fn end(&self) {
+        self.ended_ns.store(self.now(), Ordering::Release);
+        TIMES.set(None);
+    }
+
+    fn now(&self) -> u64 {
+        self.began.elapsed().as_nanos() as u64 + 1
+    }
+
+    /// Time worked and time waited so far.
+    pub(crate) fn spent(&self) -> (Duration, Duration) {
+        let end = match self.ended_ns.load(Ordering::Acquire) {
+            0 => self.now(),
+            ended => ended,
+        };
+        let waiting = match self.waiting_since_ns.load(Ordering::Acquire) {
+            0 => 0,
+            since => end.saturating_sub(since),
+        };
+        let waited = self.waited_ns.load(Ordering::Acquire) + waiting;
+        (Duration::from_nanos(end.saturating_sub(waited)), Duration::from_nanos(waited))
+    }
 }
 
 /// Counts the time `wait` takes as waiting.
 pub(crate) fn waiting<R>(wait: impl FnOnce() -> R) -> R {
-    let began = Instant::now();
-    let result = wait();
-    add_wait(began.elapsed());
-    result
+    timed_waiting(wait).0
 }
 
-pub(crate) fn take_wait() -> Duration {
-    WAITED.replace(Duration::ZERO)
+/// The same, and says how long it was.
+pub(crate) fn timed_waiting<R>(wait: impl FnOnce() -> R) -> (R, Duration) {
+    let began = Instant::now();
+    let times = TIMES.with_borrow(Clone::clone);
+    if let Some(times) = &times {
+        times.waiting_since_ns.store(times.now(), Ordering::Release);
+    }
+    let result = wait();
+    let waited = began.elapsed();
+    if let Some(times) = &times {
+        // For a moment neither counts, rather than both.
+        times.waiting_since_ns.store(0, Ordering::Release);
+        times.waited_ns.fetch_add(waited.as_nanos() as u64, Ordering::AcqRel);
+    }
+    (result, waited)
 }
 
 /// What passed through a channel and who waited for whom.

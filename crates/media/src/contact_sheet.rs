@@ -73,7 +73,7 @@ impl Sink for ContactSheet {
         let tiles: Vec<&RgbImage> = evenly(self.thumbnails.len(), TILES).map(|index| &self.thumbnails[index]).collect();
         write_png(&sheet(&tiles), self.file, &path, CompressionType::Default)?;
         let bytes = self.pending.publish()?;
-        Ok(Written { path, frames: self.frames, bytes })
+        Ok(Written { path, frames: self.frames, bytes, notes: Vec::new() })
     }
 
     fn abort(self: Box<Self>) {}

@@ -79,14 +79,15 @@ impl Findings {
 const ENCODERS: &[(&str, &str, bool)] = &[
     ("x264enc", "H.264", true),
     ("vp9enc", "VP9", true),
-    ("nvh264enc", "H.264", false),
+    ("nvh264enc", "H.264", true),
     ("vah264enc", "H.264", false),
     ("vaapih264enc", "H.264", false),
     ("openh264enc", "H.264", false),
     ("nvh265enc", "H.265", false),
     ("x265enc", "H.265", false),
     ("vp8enc", "VP8", false),
-    ("av1enc", "AV1", false),
+    ("av1enc", "AV1", true),
+    ("avenc_ffv1", "FFV1", true),
     ("svtav1enc", "AV1", false),
     ("nvav1enc", "AV1", false),
 ];

@@ -21,11 +21,11 @@ pub struct Element {
 }
 
 const CORE: &str = "libgstreamer1.0-0";
-const BASE: &str = "gstreamer1.0-plugins-base";
-const GOOD: &str = "gstreamer1.0-plugins-good";
-const BAD: &str = "gstreamer1.0-plugins-bad";
-const UGLY: &str = "gstreamer1.0-plugins-ugly";
-const LIBAV: &str = "gstreamer1.0-libav";
+pub(crate) const BASE: &str = "gstreamer1.0-plugins-base";
+pub(crate) const GOOD: &str = "gstreamer1.0-plugins-good";
+pub(crate) const BAD: &str = "gstreamer1.0-plugins-bad";
+pub(crate) const UGLY: &str = "gstreamer1.0-plugins-ugly";
+pub(crate) const LIBAV: &str = "gstreamer1.0-libav";
 
 macro_rules! elements {
     ($($(#[$doc:meta])* $constant:ident = $name:literal, $package:ident, $purpose:literal, $absence:literal;)*) => {
@@ -42,15 +42,36 @@ elements! {
     X264ENC = "x264enc", UGLY, "encodes H.264", "no MP4 output, MKV only as VP9";
     H264PARSE = "h264parse", BAD, "prepares H.264 for files", "no MP4 output, MKV only as VP9";
     VP9ENC = "vp9enc", GOOD, "encodes VP9", "no WebM output";
+    AV1ENC = "av1enc", BAD, "encodes AV1", "no AV1";
+    AV1PARSE = "av1parse", BAD, "prepares AV1 for files", "no AV1";
+    AVENC_FFV1 = "avenc_ffv1", LIBAV, "encodes FFV1", "no lossless MKV";
     MP4MUX = "mp4mux", GOOD, "writes MP4", "no MP4 output";
     MATROSKAMUX = "matroskamux", GOOD, "writes MKV", "no MKV output";
     WEBMMUX = "webmmux", GOOD, "writes WebM", "no WebM output";
     FILESRC = "filesrc", CORE, "reads files", "videos cannot be read";
-    DECODEBIN = "decodebin", BASE, "recognises and decodes videos", "videos cannot be read";
+    URIDECODEBIN = "uridecodebin", BASE, "recognises and decodes videos", "videos cannot be read";
+    DEINTERLACE = "deinterlace", GOOD, "makes whole pictures of half ones", "videos cannot be read";
+    VIDEOCONVERT = "videoconvert", BASE, "unpacks rare pixel formats", "videos cannot be read";
+    CAPSFILTER = "capsfilter", CORE, "asks for a pixel format", "videos cannot be read";
     QTDEMUX = "qtdemux", GOOD, "reads MP4", "MP4 files cannot be read";
     MATROSKADEMUX = "matroskademux", GOOD, "reads MKV and WebM", "MKV and WebM files cannot be read";
     AVDEC_H264 = "avdec_h264", LIBAV, "decodes H.264", "H.264 videos cannot be read";
     VP9DEC = "vp9dec", GOOD, "decodes VP9", "VP9 videos cannot be read";
+    DECODEBIN = "decodebin", BASE, "decodes sound", "sound cannot be encoded anew";
+    IDENTITY = "identity", CORE, "counts the time of sound", "outputs have no sound";
+    AACPARSE = "aacparse", GOOD, "prepares AAC for files", "AAC sound cannot be copied";
+    MPEGAUDIOPARSE = "mpegaudioparse", GOOD, "prepares MP3 for files", "MP3 sound cannot be copied";
+    FLACPARSE = "flacparse", GOOD, "prepares FLAC for files", "FLAC sound cannot be copied";
+    AC3PARSE = "ac3parse", GOOD, "prepares AC-3 for files", "AC-3 sound cannot be copied";
+    AUDIOCONVERT = "audioconvert", BASE, "converts samples of sound", "sound cannot be encoded anew";
+    AUDIORESAMPLE = "audioresample", BASE, "changes the rate of sound", "sound cannot be encoded anew";
+    AVENC_AAC = "avenc_aac", LIBAV, "encodes AAC", "sound that is not AAC cannot go into MP4";
+    OPUSENC = "opusenc", BASE, "encodes Opus", "sound that is not Opus cannot go into WebM";
+    FLVMUX = "flvmux", GOOD, "packs H.264 for RTMP", "no RTMP output";
+    RTMP2SINK = "rtmp2sink", BAD, "sends to RTMP servers", "no RTMP output";
+    MPEGTSMUX = "mpegtsmux", BAD, "packs H.264 for SRT and HLS", "no SRT or HLS output";
+    SRTSINK = "srtsink", BAD, "sends by SRT", "no SRT output";
+    HLSSINK2 = "hlssink2", BAD, "writes HLS playlists", "no HLS output";
     APPSINK = "appsink", BASE, "hands over decoded frames", "videos cannot be read";
 }
 

@@ -1,7 +1,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a picture could not be read or an output not written. The text ends with a hint line where one helps.
+/// Why a picture or a video could not be read, or an output not written. The text ends with a hint line where one helps.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MediaError {
@@ -22,7 +22,7 @@ pub enum MediaError {
         hint: &'static str,
     },
     /// The file has no content.
-    #[error("{path}: the file is empty\nhint: copy or export the picture again")]
+    #[error("{path}: the file is empty\nhint: copy or export it again")]
     Empty {
         /// The path as given.
         path: PathBuf,
@@ -37,8 +37,8 @@ pub enum MediaError {
         /// What to do.
         hint: &'static str,
     },
-    /// The picture is larger than what is read.
-    #[error("{path}: {found}; at most {limit} is read\nhint: scale the picture down first")]
+    /// The picture, or a frame of the video, is larger than what is read.
+    #[error("{path}: {found}; at most {limit} is read\nhint: scale it down first")]
     PictureTooLarge {
         /// The path as given.
         path: PathBuf,
@@ -58,7 +58,7 @@ pub enum MediaError {
         detail: String,
     },
     /// The file's content contradicts its format.
-    #[error("{path}: the {format} file is damaged ({detail})\nhint: export the picture again")]
+    #[error("{path}: the {format} file is damaged ({detail})\nhint: export it again")]
     Damaged {
         /// The path as given.
         path: PathBuf,
@@ -66,6 +66,85 @@ pub enum MediaError {
         format: &'static str,
         /// What the decoder says.
         detail: String,
+    },
+    /// The content is no video, nor anything else that holds frames.
+    #[error("{path}: expected a video, found {found}\nhint: {hint}")]
+    NotAVideo {
+        /// The path or address as given.
+        path: PathBuf,
+        /// What the content looks like.
+        found: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// There is something to hear but nothing to see.
+    #[error("{path}: there are no pictures in it, only {found}\nhint: name the video that the sound belongs to")]
+    NoPictures {
+        /// The path or address as given.
+        path: PathBuf,
+        /// What was found.
+        found: String,
+    },
+    /// A folder without a picture in it.
+    #[error("{path}: expected a folder of PNG, JPEG or WebP pictures, found none\nhint: name the folder they lie in")]
+    EmptyFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The frames are coded in a way that this machine cannot decode.
+    #[error("{path}: there is no decoder for {codec} on this machine\nhint: {hint}")]
+    NoDecoder {
+        /// The path or address as given.
+        path: PathBuf,
+        /// The codec, as people call it or as GStreamer does.
+        codec: String,
+        /// What to install.
+        hint: String,
+    },
+    /// The video breaks off. All frames before that place have been delivered and can be used.
+    #[error(
+        "{path}: the video breaks off after {frames} frames, at {at:.2} s: {detail}\nhint: copy, download or record it \
+         again; the frames before that place can be used"
+    )]
+    EndsEarly {
+        /// The path or address as given.
+        path: PathBuf,
+        /// Where its last frame ends, in seconds from its first one.
+        at: f64,
+        /// Frames delivered.
+        frames: u64,
+        /// What shows that something is missing.
+        detail: String,
+    },
+    /// The part asked for is not in the video.
+    #[error("{path}: {problem}\nhint: {hint}")]
+    Range {
+        /// The path or address as given.
+        path: PathBuf,
+        /// What was asked for and what is there.
+        problem: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// The address makes no sense here.
+    #[error("{address}: {problem}\nhint: {hint}")]
+    Address {
+        /// The address as given.
+        address: String,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// Nothing could be read from a network address or a device.
+    #[error("{address}: nothing could be read from there: {problem}\nhint: {hint}")]
+    Unreachable {
+        /// The address as given.
+        address: String,
+        /// What GStreamer says.
+        problem: String,
+        /// What to do.
+        hint: &'static str,
     },
     /// The name of an output does not say what to write.
     #[error("output '{name}': {problem}\nhint: {hint}")]
@@ -124,12 +203,30 @@ pub enum MediaError {
         source: io::Error,
     },
     /// The disk is full.
-    #[error("{path}: the disk is full\nhint: make room or choose another folder; nothing was left behind")]
+    #[error(
+        "{path}: the disk is full\nhint: make room or choose another folder; nothing was left behind (of \
+         an MKV or an MP4 with `fragmented`, what was written is kept)"
+    )]
     DiskFull {
         /// The output.
         path: PathBuf,
         /// What the system or GStreamer says.
         detail: String,
+    },
+    /// The disk filled up, or nearly so. What had been written until then was completed, has its name and can be played.
+    #[error(
+        "{path}: the disk is full; the file ends after {frames} frames, at {at:.2} s, and can be played{lacking}\nhint: \
+         make room and render the rest"
+    )]
+    CutShort {
+        /// The output.
+        path: PathBuf,
+        /// Frames in it.
+        frames: u64,
+        /// Where the last one ends, in seconds.
+        at: f64,
+        /// What it lacks but for its end, as ", without its sound"; mostly nothing.
+        lacking: &'static str,
     },
     /// Any other failure to read or write.
     #[error("{path}: {action} failed: {source}\nhint: check that the folder takes files, or write to another one")]
@@ -140,6 +237,26 @@ pub enum MediaError {
         action: &'static str,
         /// The system's reason.
         source: io::Error,
+    },
+    /// A bin of GStreamer's own words that cannot be used.
+    #[error("{output}: {problem}\nhint: {hint}")]
+    RawOutput {
+        /// The names of its elements.
+        output: String,
+        /// What is wrong with it, and with which element.
+        problem: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A live stream that was not to be tried again does not stand, or no longer.
+    #[error("{output}: {problem}\nhint: {hint}")]
+    Stream {
+        /// The output, without its secrets.
+        output: String,
+        /// Why it does not stand.
+        problem: String,
+        /// What to do.
+        hint: String,
     },
     /// GStreamer itself does not start.
     #[error("GStreamer does not start: {detail}\nhint: `moue doctor` lists what is missing")]
@@ -170,6 +287,26 @@ pub enum MediaError {
         message: String,
         /// What it says for developers.
         detail: String,
+    },
+    /// A piece of a film cannot become a part of it.
+    #[error("{path}: {problem}\nhint: render this piece anew")]
+    Piece {
+        /// The piece.
+        path: PathBuf,
+        /// What was found and what was expected.
+        problem: String,
+    },
+    /// There is nothing to hear in it.
+    #[error("{path}: there is no sound in it\nhint: name a file with sound, or leave the sound out")]
+    NoSound {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Whoever asked for it wants it no longer.
+    #[error("{path}: stopped before it was complete; nothing was written")]
+    Interrupted {
+        /// The output.
+        path: PathBuf,
     },
     /// The output was completed without a single frame.
     #[error(

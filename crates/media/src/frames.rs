@@ -98,7 +98,7 @@ impl Writer {
         if self.frames == 0 {
             return Err(MediaError::NoFrames { path: self.path.clone() });
         }
-        Ok(Written { path: self.path.clone(), frames: self.frames, bytes: self.bytes })
+        Ok(Written { path: self.path.clone(), frames: self.frames, bytes: self.bytes, notes: Vec::new() })
     }
 }
 

@@ -169,7 +169,7 @@ impl Sink for GifFile {
         let flushed = encoder.into_inner().map_err(|error| failed(&path, error))?.into_inner();
         flushed.map_err(|error| MediaError::from_io(&path, "writing it", error.into_error()))?;
         let bytes = pending.publish()?;
-        Ok(Written { path, frames, bytes })
+        Ok(Written { path, frames, bytes, notes: Vec::new() })
     }
 
     fn abort(self: Box<Self>) {}

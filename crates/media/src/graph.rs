@@ -7,6 +7,7 @@ use gst::prelude::*;
 use gstreamer as gst;
 use gstreamer_app as gst_app;
 
+use crate::elements;
 use crate::error::MediaError;
 
 /// A running media graph and the thread that listens to its bus.
@@ -32,15 +33,15 @@ enum Ending {
 impl Graph {
     /// Links the chain, of which `source` is the first, and sets it going.
     pub(crate) fn start(source: gst_app::AppSrc, chain: &[gst::Element], path: &Path) -> Result<Self, MediaError> {
-        let broken = |detail: String| MediaError::Media {
-            path: path.to_owned(),
-            action: "starting the encoder",
-            message: "the media graph does not start".to_owned(),
-            detail,
-        };
         let pipeline = gst::Pipeline::new();
-        pipeline.add_many(chain).map_err(|error| broken(error.to_string()))?;
-        gst::Element::link_many(chain).map_err(|error| broken(error.to_string()))?;
+        pipeline.add_many(chain).map_err(|error| does_not_start(path, error.to_string()))?;
+        gst::Element::link_many(chain).map_err(|error| does_not_start(path, error.to_string()))?;
+        Self::run(pipeline, source, path)
+    }
+
+    /// Sets a pipeline going that is linked already, of which `source` is a part.
+    pub(crate) fn run(pipeline: gst::Pipeline, source: gst_app::AppSrc, path: &Path) -> Result<Self, MediaError> {
+        let broken = |detail: String| does_not_start(path, detail);
         let bus = pipeline.bus().ok_or_else(|| broken("it has no bus".to_owned()))?;
         let heard = pipeline.clone();
         let listener = std::thread::Builder::new()
@@ -115,6 +116,25 @@ impl Drop for Graph {
     }
 }
 
+/// Where buffers of these caps are handed over, each with its time; whoever does waits for room.
+pub(crate) fn entrance(path: &Path, caps: Option<&gst::Caps>) -> Result<gst_app::AppSrc, MediaError> {
+    let source = elements::APPSRC.make(path)?;
+    let source = source.downcast::<gst_app::AppSrc>().map_err(|_| elements::APPSRC.missing(path))?;
+    source.set_caps(caps);
+    source.set_format(gst::Format::Time);
+    source.set_block(true);
+    Ok(source)
+}
+
+pub(crate) fn does_not_start(path: &Path, detail: String) -> MediaError {
+    MediaError::Media {
+        path: path.to_owned(),
+        action: "starting the encoder",
+        message: "the media graph does not start".to_owned(),
+        detail,
+    }
+}
+
 fn listen(pipeline: &gst::Pipeline, bus: &gst::Bus) -> Ending {
     use gst::MessageType::{Application, Eos, Error};
     loop {
@@ -135,9 +155,11 @@ fn listen(pipeline: &gst::Pipeline, bus: &gst::Bus) -> Ending {
 }
 
 /// Sorts an error from the bus.
-fn sorted(path: &Path, error: &gst::glib::Error, debug: String) -> MediaError {
+pub(crate) fn sorted(path: &Path, error: &gst::glib::Error, debug: String) -> MediaError {
     let path = path.to_owned();
-    let full = error.matches(gst::ResourceError::NoSpaceLeft) || debug.contains("No space left on device");
+    let says = |part: &str| debug.contains(part);
+    let full = error.matches(gst::ResourceError::NoSpaceLeft)
+        || ["No space left on device", "Disk quota exceeded", "File too large"].into_iter().any(says);
     if full {
         return MediaError::DiskFull { path, detail: debug };
     }

@@ -4,21 +4,25 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::contact_sheet::ContactSheet;
+use crate::container::Container;
+use crate::elements;
+use crate::encoders::{is_nvenc_here, no_nvenc};
 use crate::error::MediaError;
 use crate::frames::{FrameFolder, FramePattern, Pattern};
 use crate::gif_file::GifFile;
-use crate::gst_file::{Container, GstFile};
-use crate::settings::{Codec, EncoderSettings};
+use crate::gst_file::GstFile;
+use crate::settings::{Codec, EncoderSettings, H264Encoder};
 use crate::sink::{Sink, VideoFormat};
+use crate::sound::{SoundUse, Soundtrack, plan, plan_beside};
 
 /// The kinds of output, told apart by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutputKind {
     /// `.mp4`: H.264, plays everywhere.
     Mp4,
-    /// `.mkv`: H.264 or VP9; what was written survives a killed process.
+    /// `.mkv`: H.264, VP9, AV1 or FFV1; what was written survives a killed process.
     Mkv,
-    /// `.webm`: VP9.
+    /// `.webm`: VP9 or AV1.
     Webm,
     /// `.gif`: 256 colours, loops for ever.
     Gif,
@@ -31,11 +35,23 @@ pub enum OutputKind {
 }
 
 impl OutputKind {
+    /// Whether it can have sound.
+    pub fn holds_sound(self) -> bool {
+        self.container().is_some()
+    }
+
     /// What frame widths and heights must be divisible by: 2 where chroma is subsampled.
     pub fn size_multiple(self) -> u32 {
+        if self.container().is_some() { 2 } else { 1 }
+    }
+
+    /// The container, of those that are video files.
+    pub(crate) fn container(self) -> Option<Container> {
         match self {
-            Self::Mp4 | Self::Mkv | Self::Webm => 2,
-            Self::Gif | Self::FrameFolder | Self::FramePattern | Self::ContactSheet => 1,
+            Self::Mp4 => Some(Container::Mp4),
+            Self::Mkv => Some(Container::Mkv),
+            Self::Webm => Some(Container::Webm),
+            Self::Gif | Self::FrameFolder | Self::FramePattern | Self::ContactSheet => None,
         }
     }
 }
@@ -82,8 +98,8 @@ impl Output {
             if scheme.eq_ignore_ascii_case("file") {
                 return wrong("expected a path, found a file address".to_owned(), "write the path alone");
             }
-            let problem = format!("network outputs come later ({scheme} is not written yet)");
-            return wrong(problem, "write a file for now, and send it with a program such as ffmpeg");
+            let problem = format!("expected a file, found an address of '{scheme}'");
+            return wrong(problem, "addresses that are streamed to are rtmp://, rtmps:// and srt://");
         }
         let path = PathBuf::from(name);
         let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
@@ -108,6 +124,11 @@ impl Output {
             Some(ending) => return wrong(format!("nothing is written as '.{ending}'"), KINDS_HINT),
         };
         Ok(Self { path, kind })
+    }
+
+    /// An MKV file, whatever its name is.
+    pub fn mkv(path: PathBuf) -> Self {
+        Self { path, kind: OutputKind::Mkv }
     }
 
     /// Where it goes.
@@ -135,18 +156,53 @@ impl Output {
         settings: &EncoderSettings,
         overwrite: bool,
     ) -> Result<Box<dyn Sink>, MediaError> {
+        self.open_for(format, settings, None, overwrite).map(|(sink, _)| sink)
+    }
+
+    /// The same with sound. What becomes of it is known beforehand and given back, to be told once; outputs that hold
+    /// no sound, and sources that have none, are no errors.
+    ///
+    /// The sound starts with frame 0 and ends with the last frame that was written, also if a run is cut short. It is
+    /// put in when the output is finished, which therefore takes as long as copying the file.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); the soundtrack's source is missing or no media file.
+    pub fn open_with_sound(
+        &self,
+        format: &VideoFormat,
+        settings: &EncoderSettings,
+        soundtrack: &Soundtrack,
+        overwrite: bool,
+    ) -> Result<(Box<dyn Sink>, SoundUse), MediaError> {
+        self.open_for(format, settings, Some(soundtrack), overwrite)
+    }
+
+    fn open_for(
+        &self,
+        format: &VideoFormat,
+        settings: &EncoderSettings,
+        soundtrack: Option<&Soundtrack>,
+        overwrite: bool,
+    ) -> Result<(Box<dyn Sink>, SoundUse), MediaError> {
         self.check_size(format)?;
-        let container = match self.kind {
-            OutputKind::Mp4 => Container::Mp4,
-            OutputKind::Mkv => Container::Mkv,
-            OutputKind::Webm => Container::Webm,
-            OutputKind::Gif => return Ok(Box::new(GifFile::open(&self.path, format, overwrite)?)),
-            OutputKind::FrameFolder => return Ok(Box::new(FrameFolder::open(&self.path, format, overwrite)?)),
-            OutputKind::FramePattern => return Ok(Box::new(FramePattern::open(&self.path, format, overwrite)?)),
-            OutputKind::ContactSheet => return Ok(Box::new(ContactSheet::open(&self.path, format, overwrite)?)),
+        let Some(container) = self.kind.container() else {
+            let sink: Box<dyn Sink> = match self.kind {
+                OutputKind::Gif => Box::new(GifFile::open(&self.path, format, overwrite)?),
+                OutputKind::FrameFolder => Box::new(FrameFolder::open(&self.path, format, overwrite)?),
+                OutputKind::FramePattern => Box::new(FramePattern::open(&self.path, format, overwrite)?),
+                _ => Box::new(ContactSheet::open(&self.path, format, overwrite)?),
+            };
+            return Ok((sink, SoundUse::NotHeld));
         };
+        elements::start()?;
         let codec = self.codec(container, settings)?;
-        Ok(Box::new(GstFile::open(&self.path, container, codec, format, settings, overwrite)?))
+        let (sound_use, plan) = match soundtrack {
+            Some(soundtrack) if settings.fragmented => plan_beside(&self.path, soundtrack)?,
+            Some(soundtrack) => plan(&self.path, container, soundtrack)?,
+            None => (SoundUse::Silent, None),
+        };
+        let sink = GstFile::open(&self.path, container, codec, format, settings, plan, overwrite)?;
+        Ok((Box::new(sink), sound_use))
     }
 
     fn codec(&self, container: Container, settings: &EncoderSettings) -> Result<Codec, MediaError> {
@@ -157,6 +213,21 @@ impl Output {
             let problem = format!("{} cannot hold {}", self.kind, codec.name());
             return Err(wrong(problem, format!("leave the codec out; {} holds {}", self.kind, names.join(" or "))));
         }
+        if codec == Codec::Ffv1 && settings.crf.is_some() {
+            return Err(wrong("FFV1 is lossless, and has no crf".to_owned(), "leave the crf out".to_owned()));
+        }
+        if settings.fragmented && container != Container::Mp4 {
+            let problem = format!("{} has no fragments", self.kind);
+            let hint = "leave `fragmented` out: what was written of an MKV can be read without; or write an MP4";
+            return Err(wrong(problem, hint.to_owned()));
+        }
+        if settings.encoder.is_some() && codec != Codec::H264 {
+            let problem = format!("x264 and NVENC encode H.264 here, not {}", codec.name());
+            return Err(wrong(problem, "leave the encoder out".to_owned()));
+        }
+        if settings.encoder == Some(H264Encoder::Nvenc) && !is_nvenc_here() {
+            return Err(no_nvenc(&self.path));
+        }
         if let Some(crf) = settings.crf.filter(|crf| crf.get() > codec.max_crf()) {
             let problem = format!("crf {} is out of range: {} has 0 to {}", crf.get(), codec.name(), codec.max_crf());
             return Err(wrong(problem, format!("{} is the default", codec.default_crf().get())));
@@ -164,7 +235,7 @@ impl Output {
         Ok(codec)
     }
 
-    fn check_size(&self, format: &VideoFormat) -> Result<(), MediaError> {
+    pub(crate) fn check_size(&self, format: &VideoFormat) -> Result<(), MediaError> {
         let (width, height) = (format.width, format.height);
         let wrong =
             |problem: String, hint: &'static str| Err(MediaError::FrameSize { path: self.path.clone(), problem, hint });
@@ -209,7 +280,7 @@ mod tests {
     fn other_names_are_refused_with_a_hint() {
         let text = |name: &str| Output::parse(name).unwrap_err().to_string();
         for name in ["rtmp://localhost/live", "https://example.org/a.mp4", "SRT://x"] {
-            assert!(text(name).contains("network outputs come later"), "{}", text(name));
+            assert!(text(name).contains("expected a file, found an address"), "{}", text(name));
         }
         for (name, part) in [
             ("", "empty"),
@@ -241,6 +312,13 @@ mod tests {
         assert!(open("a.gif", 0, 1, "{}").contains("1x1"));
         assert!(open("a.mp4", 64, 64, r#"{"codec": "vp9"}"#).contains("MP4 cannot hold VP9"));
         assert!(open("a.mkv", 64, 64, r#"{"crf": 60}"#).contains("0 to 50"));
+        assert!(open("a.mkv", 64, 64, r#"{"codec": "ffv1", "crf": 0}"#).contains("lossless"));
+        assert!(open("a.mkv", 64, 64, r#"{"fragmented": true}"#).contains("no fragments"));
+        assert!(open("a.webm", 64, 64, r#"{"encoder": "x264"}"#).contains("not VP9"));
+        elements::start().unwrap();
+        if !is_nvenc_here() {
+            assert!(open("a.mp4", 64, 64, r#"{"encoder": "nvenc"}"#).contains("no NVIDIA card"));
+        }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

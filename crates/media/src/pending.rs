@@ -49,6 +49,14 @@ impl PendingFile {
     }
 }
 
+impl PendingFile {
+    /// Gives its name to another file, which lies beside it, and removes the one that had been meant for it.
+    pub(crate) fn publish_instead(mut self, other: TempPath) -> Result<u64, MediaError> {
+        self.temporary = other;
+        self.publish()
+    }
+}
+
 /// A folder under a hidden temporary name in `parent`, removed unless published.
 pub(crate) fn pending_folder(target: &Path, parent: &Path) -> Result<TempDir, MediaError> {
     builder(target, |builder| as_ordinary_folder(builder).tempdir_in(parent))
@@ -57,7 +65,7 @@ pub(crate) fn pending_folder(target: &Path, parent: &Path) -> Result<TempDir, Me
 
 /// A hidden file beside `target` for data under way, removed when dropped.
 pub(crate) fn interim_file(target: &Path) -> Result<TempPath, MediaError> {
-    let file = builder(target, |builder| builder.suffix(".interim").tempfile_in(parent(target)));
+    let file = builder(target, |builder| as_ordinary_file(builder.suffix(".interim")).tempfile_in(parent(target)));
     Ok(file.map_err(|error| cannot_create(target, error))?.into_temp_path())
 }
 

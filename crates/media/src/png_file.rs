@@ -21,6 +21,17 @@ pub fn save_png(image: &RgbImage, path: &Path, overwrite: bool) -> Result<u64, M
     pending.publish()
 }
 
+/// Writes a file, appearing under its name when it is complete; its size in bytes.
+///
+/// # Errors
+/// As [`save_png`].
+pub fn save_bytes(bytes: &[u8], path: &Path, overwrite: bool) -> Result<u64, MediaError> {
+    let (pending, mut file) = PendingFile::create(path, overwrite)?;
+    file.write_all(bytes).map_err(|error| MediaError::from_io(path, "writing it", error))?;
+    drop(file);
+    pending.publish()
+}
+
 /// Encodes `image` into `file`; errors speak of `path`.
 pub(crate) fn write_png(
     image: &RgbImage,

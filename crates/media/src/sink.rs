@@ -58,6 +58,8 @@ pub struct Written {
     pub frames: u64,
     /// Size on disk, in bytes, of all files together.
     pub bytes: u64,
+    /// What a person may want to know, each a sentence without a full stop: that the sound broke off, for example.
+    pub notes: Vec<String>,
 }
 
 /// Refuses a frame of another size than was agreed on.

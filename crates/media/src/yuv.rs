@@ -3,10 +3,6 @@
 //! ITU-R BT.709-6 and BT.601-7, limited range (Y 16..235, Cb and Cr 16..240) or full range. Chroma is sited left, as
 //! H.264 and VP9 decoders assume: on the even columns, half-way between two rows.
 
-/// Fractional bits of the coefficients from Y'CbCr to RGB.
-const BITS: u32 = 14;
-const HALF: i32 = 1 << (BITS - 1);
-
 /// Which RGB the numbers stand for: the luma weights of red and blue, and the range.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Matrix {
@@ -22,6 +18,15 @@ impl Matrix {
     /// Standard definition.
     pub(crate) const BT601: Self = Self { kr: 0.299, kb: 0.114, limited: true };
 
+    /// Ultra-high definition, non-constant luminance (ITU-R BT.2020-2).
+    pub(crate) const BT2020: Self = Self { kr: 0.2627, kb: 0.0593, limited: true };
+
+    /// Early high definition (SMPTE ST 240).
+    pub(crate) const SMPTE240: Self = Self { kr: 0.212, kb: 0.087, limited: true };
+
+    /// NTSC of 1953 (FCC 73.682).
+    pub(crate) const FCC: Self = Self { kr: 0.30, kb: 0.11, limited: true };
+
     /// The same with the full range.
     pub(crate) const fn full_range(self) -> Self {
         Self { limited: false, ..self }
@@ -31,6 +36,26 @@ impl Matrix {
     fn scales(self) -> (f64, f64, f64) {
         if self.limited { (16.0, 219.0 / 255.0, 224.0 / 255.0) } else { (0.0, 1.0, 1.0) }
     }
+
+    /// The way back, for samples of `bits` bits.
+    pub(crate) fn gains(self, bits: u32) -> Gains {
+        let (black, luma_scale, chroma_scale) = self.scales();
+        // A limited range of 10 bits is that of 8 bits times four; a full one ends at 1023, which is not 4 times 255.
+        let unit = if self.limited { 1.0 } else { 255.0 * f64::from(1 << (bits - 8)) / f64::from((1 << bits) - 1) };
+        let Self { kr, kb, .. } = self;
+        let kg = 1.0 - kr - kb;
+        let chroma = [2.0 * (1.0 - kr), 2.0 * (1.0 - kb) * kb / kg, 2.0 * (1.0 - kr) * kr / kg, 2.0 * (1.0 - kb)];
+        Gains { black, luma: unit / luma_scale, chroma: chroma.map(|weight| weight * unit / chroma_scale) }
+    }
+}
+
+/// From Y'CbCr to RGB: `red = luma * (y - black) + chroma[0] * cr` and so on, in levels of 8 bits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gains {
+    pub(crate) black: f64,
+    pub(crate) luma: f64,
+    /// Of Cr in red, Cb in green (taken away), Cr in green (taken away), Cb in blue.
+    pub(crate) chroma: [f64; 4],
 }
 
 /// Where the three planes lie in one buffer.
@@ -151,44 +176,13 @@ fn balanced(mut weights: [i16; 3]) -> [i16; 3] {
     weights
 }
 
-/// Converts I420 to RGB without padding. Chroma is interpolated between its sites.
-pub(crate) fn to_rgb(planes: &[u8], layout: &Layout, matrix: Matrix, rgb: &mut [u8]) {
-    let Layout { width, height, offsets, strides } = *layout;
-    let (black, luma_scale, chroma_scale) = matrix.scales();
-    let one = f64::from(1 << BITS);
-    let fixed = |value: f64| (value * one).round() as i32;
-    let Matrix { kr, kb, .. } = matrix;
-    let kg = 1.0 - kr - kb;
-    let luma = fixed(1.0 / luma_scale);
-    // Interpolated chroma is eight times the difference from 128.
-    let chroma = |value: f64| fixed(value / chroma_scale / 8.0);
-    let (r_cr, b_cb) = (chroma(2.0 * (1.0 - kr)), chroma(2.0 * (1.0 - kb)));
-    let (g_cr, g_cb) = (chroma(2.0 * (1.0 - kr) * kr / kg), chroma(2.0 * (1.0 - kb) * kb / kg));
-    let (columns, rows) = (width / 2, height / 2);
-    let at = |plane: usize, x: usize, y: usize| i32::from(planes[offsets[plane] + y * strides[plane] + x]) - 128;
-    for (y, row) in rgb.chunks_exact_mut(3 * width).enumerate().take(height) {
-        let near = y / 2;
-        let far = if y % 2 == 0 { near.saturating_sub(1) } else { (near + 1).min(rows - 1) };
-        for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
-            let left = x / 2;
-            let right = (left + x % 2).min(columns - 1);
-            let interpolated = |plane| {
-                3 * (at(plane, left, near) + at(plane, right, near)) + at(plane, left, far) + at(plane, right, far)
-            };
-            let (cb, cr) = (interpolated(1), interpolated(2));
-            let base = luma * (at(0, x, y) + 128 - black as i32) + HALF;
-            pixel[0] = ((base + r_cr * cr) >> BITS).clamp(0, 255) as u8;
-            pixel[1] = ((base - g_cr * cr - g_cb * cb) >> BITS).clamp(0, 255) as u8;
-            pixel[2] = ((base + b_cb * cb) >> BITS).clamp(0, 255) as u8;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use image::RgbImage;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::to_rgb::{Chroma, Component, Decoded, Depth, Pixels, ToRgb};
 
     fn layout(width: usize, height: usize) -> Layout {
         let stride = width.next_multiple_of(4);
@@ -202,6 +196,17 @@ mod tests {
         let mut planes = vec![0; layout.offsets[2] + layout.strides[2] * layout.height / 2];
         ToI420::new(matrix).convert(rgb, &mut planes, layout);
         planes
+    }
+
+    fn back(planes: &[u8], layout: &Layout, matrix: Matrix) -> Vec<u8> {
+        let component = |i: usize| Component { data: &planes[layout.offsets[i]..], stride: layout.strides[i], step: 1 };
+        let chroma = Chroma { is_halved: [true, true], is_cosited: [true, false] };
+        let pixels = Pixels::Yuv([component(0), component(1), component(2)], chroma, matrix);
+        let Layout { width, height, .. } = *layout;
+        let mut rgb = RgbImage::new(width as u32, height as u32);
+        let picture = Decoded { width, height, depth: Depth { bits: 8, shift: 0 }, pixels };
+        ToRgb::default().convert(&picture, &mut rgb).unwrap();
+        rgb.into_raw()
     }
 
     proptest! {
@@ -225,8 +230,7 @@ mod tests {
                 let found = f64::from(planes[layout.offsets[plane]]);
                 prop_assert!((found - expected[plane].min(255.0)).abs() <= 0.52, "plane {plane}: {found}, {expected:?}");
             }
-            let mut back = vec![0; picture.len()];
-            to_rgb(&planes, &layout, matrix, &mut back);
+            let back = back(&planes, &layout, matrix);
             for (found, expected) in back.iter().zip(&picture) {
                 prop_assert!(found.abs_diff(*expected) <= 2, "{back:?} for {rgb:?}");
             }
@@ -239,8 +243,7 @@ mod tests {
         for grey in 0..=255u8 {
             let planes = there(&[grey; 12], &layout, Matrix::BT709);
             assert_eq!((planes[layout.offsets[1]], planes[layout.offsets[2]]), (128, 128), "{grey}");
-            let mut back = [0; 12];
-            to_rgb(&planes, &layout, Matrix::BT709, &mut back);
+            let back = back(&planes, &layout, Matrix::BT709);
             assert!(back.iter().all(|value| value.abs_diff(grey) <= 1), "{grey}: {back:?}");
         }
     }
@@ -267,8 +270,7 @@ mod tests {
         let layout = layout(width, height);
         let rgb: Vec<u8> = (0..width * height).flat_map(|i| [0, 0, (i % width * 8) as u8]).collect();
         let planes = there(&rgb, &layout, Matrix::BT709);
-        let mut back = vec![0; rgb.len()];
-        to_rgb(&planes, &layout, Matrix::BT709, &mut back);
+        let back = back(&planes, &layout, Matrix::BT709);
         for (i, (found, expected)) in back.chunks(3).zip(rgb.chunks(3)).enumerate() {
             let x = i % width;
             if x > 1 && x < width - 2 && expected[2] > 24 {

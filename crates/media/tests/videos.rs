@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use image::{Rgb, RgbImage};
-use moue_media::{EncoderSettings, MediaError, Output, Sink, VideoFormat, VideoReader, Written};
+use moue_media::{EncoderSettings, MediaError, Output, Sink, Source, VideoFormat, VideoReader, Written};
 use moue_timeline::FrameRate;
 
 const COLOURS: [[u8; 3]; 12] = [
@@ -111,7 +111,7 @@ fn colours_counts_and_times_come_back() {
         let written = write(&path, &format, frames, patches);
         assert_eq!((written.frames, written.bytes), (frames, fs::metadata(&path).unwrap().len()));
 
-        let decoded: Vec<_> = VideoReader::open(&path).unwrap().map(|frame| frame.unwrap()).collect();
+        let decoded: Vec<_> = VideoReader::open(&Source::from(&path)).unwrap().map(|frame| frame.unwrap()).collect();
         assert_eq!(decoded.len() as u64, frames, "{name}");
         assert_eq!(stream_count(&path), frames.to_string(), "{name}");
         let mut worst = 0;
@@ -222,7 +222,7 @@ fn pictures_in_motion_stay_close_to_what_was_rendered() {
         let path = folder.at(name);
         write(&path, &VideoFormat::new(320, 240, rate("25")), 20, moving);
         let mut worst = f64::MAX;
-        for (index, frame) in (0..).zip(VideoReader::open(&path).unwrap()) {
+        for (index, frame) in (0..).zip(VideoReader::open(&Source::from(&path)).unwrap()) {
             let (expected, found) = (moving(320, 240, index), frame.unwrap().1);
             let squares = expected.iter().zip(found.iter()).map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2));
             let mean = squares.sum::<f64>() / f64::from(320 * 240 * 3);
@@ -345,16 +345,17 @@ fn names_that_gstreamer_might_misread_are_written() {
     let path = folder.at("ä clip, 'quoted' #1.mp4");
     let written = write(&path, &VideoFormat::new(64, 48, FrameRate::FPS_25), 3, moving);
     assert_eq!(written.path, path);
-    assert_eq!(VideoReader::open(&path).unwrap().map(Result::unwrap).count(), 3);
+    assert_eq!(VideoReader::open(&Source::from(&path)).unwrap().map(Result::unwrap).count(), 3);
 }
 
 #[test]
 fn files_that_are_no_videos_are_refused_in_time() {
     let folder = Folder::new();
     let path = folder.at("a.mp4");
-    assert!(matches!(VideoReader::open(&path), Err(MediaError::Missing { .. })));
+    assert!(matches!(VideoReader::open(&Source::from(&path)), Err(MediaError::Missing { .. })));
     fs::write(&path, "no video at all, but text that goes on for a while").unwrap();
-    let error = VideoReader::open(&path).and_then(|reader| reader.collect::<Result<Vec<_>, _>>()).unwrap_err();
+    let error =
+        VideoReader::open(&Source::from(&path)).and_then(|reader| reader.collect::<Result<Vec<_>, _>>()).unwrap_err();
     assert!(error.to_string().starts_with(path.to_str().unwrap()), "{error}");
 }
 

@@ -1,0 +1,121 @@
+//! HLS: a playlist and its segments in a folder.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use gst::prelude::*;
+use gstreamer as gst;
+
+use super::output::LiveOutput;
+use super::settings::LiveSettings;
+use crate::container::text;
+use crate::elements;
+use crate::error::MediaError;
+
+/// Segments that the playlist names. A player starts three before the end.
+const LISTED: u32 = 6;
+/// Segments on disk: a player that read the playlist a moment ago may still ask for those that just left it.
+const KEPT: u32 = LISTED + 4;
+
+/// Checks that a playlist can be written there, before anything is rendered.
+pub(super) fn check(path: &Path) -> Result<(), MediaError> {
+    let folder = folder(path);
+    if !folder.is_dir() {
+        return Err(MediaError::NoFolder { path: path.to_owned(), folder: folder.to_owned() });
+    }
+    tempfile::tempfile_in(folder).map_err(|error| MediaError::from_io(path, "writing there", error))?;
+    let mut start = String::new();
+    let exists = |found: &str| {
+        let hint = "choose another name or remove it";
+        Err(MediaError::Exists { path: path.to_owned(), found: found.to_owned(), hint })
+    };
+    if path.is_dir() {
+        return exists("there is a folder of that name");
+    }
+    match fs::File::open(path) {
+        Ok(file) => {
+            let read = file.take(7).read_to_string(&mut start);
+            // The playlist of an earlier stream is replaced, as every player expects; anything else is left alone.
+            if read.is_err() || !(start.is_empty() || start == "#EXTM3U") {
+                exists("there is another file")
+            } else {
+                Ok(())
+            }
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(MediaError::from_io(path, "reading the playlist that is there", error)),
+    }
+}
+
+/// What writes the playlist of session `number`. Segments of earlier sessions, of which no playlist speaks any more, go.
+pub(super) fn sink(output: &LiveOutput, settings: &LiveSettings, number: u64) -> Result<gst::Element, MediaError> {
+    let shown = output.shown_path();
+    let path = output.playlist_path().unwrap_or(&shown);
+    let sink = elements::HLSSINK2.make(path)?;
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    remove_segments(path, &stem);
+    sink.set_property("playlist-location", text(path));
+    sink.set_property("location", text(&folder(path).join(format!("{stem}-{number}-%05d.ts"))));
+    sink.set_property("playlist-length", LISTED);
+    sink.set_property("max-files", KEPT);
+    // Segments begin with IDR frames, which come at regular times; asked-for ones would come between.
+    sink.set_property("send-keyframe-requests", false);
+    sink.set_property("target-duration", settings.idr_interval_secs.seconds().ceil() as u32);
+    Ok(sink)
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn remove_segments(path: &Path, stem: &str) {
+    let Ok(entries) = fs::read_dir(folder(path)) else { return };
+    for entry in entries.flatten() {
+        if entry.file_name().to_str().is_some_and(|name| is_segment(name, stem)) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// `<stem>-<session>-<five digits>.ts`.
+fn is_segment(name: &str, stem: &str) -> bool {
+    let numbers = name.strip_prefix(stem).and_then(|rest| rest.strip_prefix('-')?.strip_suffix(".ts")?.split_once('-'));
+    let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    numbers.is_some_and(|(session, index)| are_digits(session) && index.len() >= 5 && are_digits(index))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_segments_of_this_playlist_are_ours() {
+        for (name, ours) in [
+            ("live-1-00000.ts", true),
+            ("live-12-123456.ts", true),
+            ("live-1-0000.ts", false),
+            ("live-00000.ts", false),
+            ("live-1-00000.mp4", false),
+            ("live-x-00000.ts", false),
+            ("alive-1-00000.ts", false),
+            ("live2-1-00000.ts", false),
+        ] {
+            assert_eq!(is_segment(name, "live"), ours, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        check(&at("new.m3u8")).unwrap();
+        fs::write(at("old.m3u8"), "#EXTM3U\n#EXT-X-VERSION:3\n").unwrap();
+        check(&at("old.m3u8")).unwrap();
+        fs::write(at("letter.m3u8"), "Dear Ada").unwrap();
+        assert!(matches!(check(&at("letter.m3u8")), Err(MediaError::Exists { .. })));
+        assert!(matches!(check(&at("none/a.m3u8")), Err(MediaError::NoFolder { .. })));
+        fs::create_dir(at("folder.m3u8")).unwrap();
+        assert!(matches!(check(&at("folder.m3u8")), Err(MediaError::Exists { .. })));
+    }
+}

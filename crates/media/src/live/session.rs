@@ -1,0 +1,290 @@
+//! One session: a pipeline from its first frame to its last.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use gst::prelude::*;
+use gstreamer as gst;
+use gstreamer_app as gst_app;
+
+use super::chain::Chain;
+use super::output::{LiveKind, LiveOutput};
+use super::watchdog::Watchdog;
+use super::words::{Loss, loss};
+use crate::sink::VideoFormat;
+use crate::sound::{RATE, Stereo};
+
+/// How long a server may take until it takes frames; the sinks' own limits are shorter, but count each step of it. The
+/// first frames, which show it, take their time too.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
+const FIRST_FRAMES: u64 = 4;
+/// How long a server must have kept a stream until it counts as live: some say yes first and look at the key then.
+const PROOF: Duration = Duration::from_secs(1);
+/// How long the last frames and the farewell may take.
+const END_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Sound that may wait to be encoded. Before it is as much, the session is given up or frames are left out.
+const MOST_SOUND: gst::ClockTime = gst::ClockTime::from_seconds(10);
+
+/// A running pipeline. Dropping it ends it at once.
+pub(super) struct Session {
+    output: LiveOutput,
+    pipeline: gst::Pipeline,
+    source: gst_app::AppSrc,
+    sound: Option<gst_app::AppSrc>,
+    sink: gst::Element,
+    bus: Option<gst::Bus>,
+    counts: Arc<Counts>,
+    watchdog: Watchdog,
+    began: Instant,
+    patience: Duration,
+    flows_since: Option<Instant>,
+    told_live: bool,
+}
+
+/// What the pads see.
+#[derive(Default)]
+struct Counts {
+    /// Coded buffers that came to the sink, each after the one before was taken.
+    passed: AtomicU64,
+    bytes: AtomicU64,
+    encoded: AtomicU64,
+    /// Nanoseconds.
+    encoding: AtomicU64,
+    /// When the frame in the encoder came in, in nanoseconds since the session began.
+    entered: AtomicU64,
+}
+
+/// What the pads have seen since one looked last.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen {
+    pub(super) bytes: u64,
+    pub(super) encoded: u64,
+    pub(super) encoding: Duration,
+}
+
+impl Session {
+    /// Sets a chain going.
+    pub(super) fn start(output: &LiveOutput, format: &VideoFormat, chain: Chain) -> Result<Self, Loss> {
+        let began = Instant::now();
+        let Chain { pipeline, source, sound, encoder, sink, mouth } = chain;
+        let counts = Arc::new(Counts::default());
+        watch(&counts, &encoder, &mouth, began);
+        let watchdog = Watchdog::new(output, began);
+        let (output, bus) = (output.clone(), pipeline.bus());
+        let patience = CONNECT_PATIENCE + Duration::from_nanos(format.rate.pts(FIRST_FRAMES).0);
+        let session = Self {
+            output,
+            pipeline,
+            source,
+            sound,
+            sink,
+            bus,
+            counts,
+            watchdog,
+            began,
+            patience,
+            flows_since: None,
+            told_live: false,
+        };
+        match session.pipeline.set_state(gst::State::Playing) {
+            Ok(_) => Ok(session),
+            Err(error) => Err(session.heard().unwrap_or_else(|| loss(&session.output, &error.to_string(), "", false))),
+        }
+    }
+
+    /// Whether the other side takes what is sent.
+    pub(super) fn flows(&self) -> bool {
+        // What lies on a disk is there; a network's sink takes its first buffer before it is connected, and waits.
+        let needed = if self.is_local() { 1 } else { 2 };
+        self.counts.passed.load(Relaxed) >= needed
+    }
+
+    /// Whether it has done so long enough to be believed.
+    pub(super) fn is_live(&self) -> bool {
+        let proof = if self.is_local() { Duration::ZERO } else { PROOF };
+        self.flows_since.is_some_and(|since| since.elapsed() >= proof)
+    }
+
+    fn is_local(&self) -> bool {
+        self.output.kind() == LiveKind::Hls || self.output.is_listener()
+    }
+
+    /// Whether it is live, once.
+    pub(super) fn became_live(&mut self) -> bool {
+        let became = !self.told_live && self.is_live();
+        self.told_live |= became;
+        became
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.source.current_level_buffers() < self.source.max_buffers()
+    }
+
+    /// Whether everything that was pushed is on its way to the encoder or beyond. Where there is sound, the muxer begins
+    /// when it has some of both, and the sound's encoder keeps the latest 40 ms to itself.
+    pub(super) fn is_drained(&self) -> bool {
+        if self.sound.is_some() { self.has_room() } else { self.source.current_level_buffers() == 0 }
+    }
+
+    /// Hands a frame over; there must be room. That it goes nowhere is told by [`fault`](Self::fault).
+    pub(super) fn push(&self, buffer: gst::Buffer) {
+        let _ = self.source.push_buffer(buffer);
+    }
+
+    /// Hands samples over that begin with sample `at` of the stream. When nothing is taken any more, they are lost.
+    pub(super) fn push_sound(&self, samples: Vec<Stereo>, at: u64) {
+        let Some(sound) = self.sound.as_ref().filter(|sound| sound.current_level_time() < MOST_SOUND) else { return };
+        let time = |sample: u64| gst::ClockTime::SECOND.mul_div_floor(sample, u64::from(RATE));
+        let (start, end) = (time(at), time(at + samples.len() as u64));
+        let bytes: Vec<u8> = samples.into_iter().flatten().flat_map(f32::to_le_bytes).collect();
+        let mut buffer = gst::Buffer::from_mut_slice(bytes);
+        if let Some(buffer) = buffer.get_mut() {
+            buffer.set_pts(start);
+            buffer.set_duration(end.zip(start).map(|(end, start)| end - start));
+        }
+        let _ = sound.push_buffer(buffer);
+    }
+
+    /// Why the session is over, if it is.
+    pub(super) fn fault(&mut self) -> Option<Loss> {
+        if let Some(loss) = self.heard() {
+            return Some(loss);
+        }
+        let now = Instant::now();
+        if self.flows() {
+            self.flows_since.get_or_insert(now);
+            let (passed, has_room) = (self.counts.passed.load(Relaxed), self.has_room());
+            let is_frozen = self.watchdog.barks(&self.sink, passed, has_room, now);
+            return is_frozen.then(|| Loss::frozen(&self.output));
+        }
+        // Clients may come when they like.
+        let is_late = now.saturating_duration_since(self.began) > self.patience && !self.output.is_listener();
+        is_late.then(|| Loss::silent(&self.output))
+    }
+
+    /// Sends what is in it and says farewell, if anyone listens.
+    pub(super) fn finish(&self) -> Option<Loss> {
+        if !self.flows() || self.source.end_of_stream().is_err() {
+            return None;
+        }
+        if let Some(sound) = &self.sound {
+            let _ = sound.end_of_stream();
+        }
+        let wait = gst::ClockTime::try_from(END_PATIENCE).unwrap_or(gst::ClockTime::SECOND);
+        let types = [gst::MessageType::Eos, gst::MessageType::Error];
+        let message = self.bus.as_ref()?.timed_pop_filtered(wait, &types)?;
+        self.sorted(&message)
+    }
+
+    /// What the pads have seen since one looked last.
+    pub(super) fn seen(&self) -> Seen {
+        let take = |count: &AtomicU64| count.swap(0, Relaxed);
+        let Counts { bytes, encoded, encoding, .. } = &*self.counts;
+        Seen { bytes: take(bytes), encoded: take(encoded), encoding: Duration::from_nanos(take(encoding)) }
+    }
+
+    fn heard(&self) -> Option<Loss> {
+        let message = self.bus.as_ref()?.pop_filtered(&[gst::MessageType::Error])?;
+        self.sorted(&message)
+    }
+
+    fn sorted(&self, message: &gst::Message) -> Option<Loss> {
+        let gst::MessageView::Error(error) = message.view() else { return None };
+        let detail = error.debug().map(|debug| debug.to_string()).unwrap_or_default();
+        let message = error.error();
+        Some(loss(&self.output, message.message(), &detail, self.is_live()))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}
+
+fn watch(counts: &Arc<Counts>, encoder: &gst::Element, mouth: &gst::Pad, began: Instant) {
+    let nanoseconds = move || u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    if let (Some(entry), Some(exit)) = (encoder.static_pad("sink"), encoder.static_pad("src")) {
+        let counts = (Arc::clone(counts), Arc::clone(counts));
+        entry.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+            counts.0.entered.store(nanoseconds(), Relaxed);
+            gst::PadProbeReturn::Ok
+        });
+        exit.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+            let time = nanoseconds().saturating_sub(counts.1.entered.load(Relaxed));
+            counts.1.encoded.fetch_add(1, Relaxed);
+            counts.1.encoding.fetch_add(time, Relaxed);
+            gst::PadProbeReturn::Ok
+        });
+    }
+    let counts = Arc::clone(counts);
+    let note = move |buffer: &gst::BufferRef| {
+        counts.bytes.fetch_add(buffer.size() as u64, Relaxed);
+        // Headers are kept by the sink until there is a connection.
+        let is_content = !buffer.flags().contains(gst::BufferFlags::HEADER);
+        counts.passed.fetch_add(u64::from(is_content), Relaxed);
+    };
+    mouth.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, info| {
+        match &info.data {
+            Some(gst::PadProbeData::Buffer(buffer)) => note(buffer),
+            Some(gst::PadProbeData::BufferList(list)) => list.iter().for_each(&note),
+            _ => {}
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::{Mutex, PoisonError};
+
+    use image::{Rgb, RgbImage};
+    use moue_timeline::FrameRate;
+
+    use super::*;
+    use crate::live::settings::LiveSettings;
+    use crate::planes::{Planar, timed, video_info};
+    use crate::settings::H264Encoder;
+
+    /// Without a clock, as fast as the encoder goes.
+    #[test]
+    fn times_rise_evenly_for_a_quarter_of_an_hour() {
+        const FRAMES: u64 = 27_000;
+        crate::elements::start().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let output = LiveOutput::parse(folder.path().join("a.m3u8").to_str().unwrap()).unwrap();
+        let format = VideoFormat::new(16, 16, FrameRate::new(30_000, 1001).unwrap());
+        let info = video_info(Path::new("a"), &format).unwrap();
+        let settings: LiveSettings = serde_json::from_str(r#"{"speed": "ultrafast"}"#).unwrap();
+        let chain = Chain::build(&output, &format, &settings, H264Encoder::X264, &info, false, 1).unwrap();
+        let times = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&times);
+        chain.mouth.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+            let time = info.buffer().and_then(|buffer| buffer.pts());
+            heard.lock().unwrap_or_else(PoisonError::into_inner).extend(time.map(|time| time.nseconds()));
+            gst::PadProbeReturn::Ok
+        });
+        let mut session = Session::start(&output, &format, chain).unwrap();
+        let mut planar = Planar::new(&info, 8);
+        let buffers = [0, 255].map(|grey| planar.buffer(&RgbImage::from_pixel(16, 16, Rgb([grey; 3]))));
+        for index in 0..FRAMES {
+            while !session.has_room() {
+                assert_eq!(session.heard(), None);
+                std::thread::sleep(Duration::from_micros(100));
+            }
+            session.push(timed(buffers[(index / 15 % 2) as usize].clone(), &format, index));
+        }
+        let began = Instant::now();
+        let count = || times.lock().unwrap().len() as u64;
+        while count() < FRAMES && began.elapsed() < Duration::from_secs(30) {
+            assert_eq!(session.fault(), None);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!((session.finish(), count()), (None, FRAMES));
+        let times = times.lock().unwrap();
+        assert!((0..).zip(&*times).all(|(index, time)| *time - times[0] == format.rate.pts(index).0));
+    }
+}

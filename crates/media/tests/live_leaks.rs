@@ -1,0 +1,59 @@
+//! Live legs that lose their server again and again leave nothing behind. A test binary of its own: it counts the
+//! threads and descriptors of the whole process.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::fs;
+use std::time::Duration;
+
+use support::legs::{Leg, is_live};
+use support::rtmp::{Server, wait_for};
+
+fn threads_and_descriptors() -> (usize, usize) {
+    let entries = |folder: &str| fs::read_dir(folder).unwrap().count();
+    (entries("/proc/self/task"), entries("/proc/self/fd"))
+}
+
+fn show(legs: &mut [Leg], what: &str, is_so: impl Fn(&Leg) -> bool) {
+    wait_for(what, || {
+        legs.iter_mut().for_each(Leg::show);
+        std::thread::sleep(Duration::from_millis(30));
+        legs.iter().all(&is_so)
+    });
+}
+
+#[test]
+fn reconnects_leave_nothing_behind() {
+    lose_and_return(5, 7);
+}
+
+/// Takes minutes on a machine with other work.
+#[test]
+#[ignore = "the same for longer"]
+fn two_hundred_reconnects_leave_nothing_behind() {
+    lose_and_return(20, 11);
+}
+
+/// So many legs, each of which has so many sessions.
+fn lose_and_return(legs: u64, most_sessions: u64) {
+    let server = Server::up();
+    let open = |key: u64| Leg::open(&format!("{}{key}", server.address("plain")), "{}");
+    let mut legs: Vec<_> = (0..legs).map(open).collect();
+    show(&mut legs, "coming alive", |leg| leg.events().iter().any(is_live));
+    let before = threads_and_descriptors();
+    for sessions in 2..=most_sessions {
+        server.drop_publisher("plain");
+        show(&mut legs, "resuming", |leg| leg.stats().sessions >= sessions);
+    }
+    // What ends does so in a moment.
+    wait_for("returning to as many threads and descriptors", || {
+        let now = threads_and_descriptors();
+        now.0 <= before.0 && now.1 <= before.1
+    });
+    for leg in legs {
+        let stats = leg.leg.abort();
+        assert!(stats.sessions >= most_sessions, "{stats:?}");
+    }
+}
