@@ -1,0 +1,79 @@
+//! A storyboard's files on this machine.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use moue_media::{Source, probe};
+use moue_storyboard::Files;
+use moue_tracks::{ContentKind, ReadOptions, sniff_kind};
+
+type Known<T> = RefCell<HashMap<PathBuf, Result<T, String>>>;
+
+/// The files of this machine, each looked at once.
+#[derive(Debug, Default)]
+pub struct DiskFiles {
+    portraits: Known<()>,
+    sounds: Known<f64>,
+    motions: Known<f64>,
+}
+
+/// The answer for a file, found out the first time it is asked for.
+fn once<T: Clone>(known: &Known<T>, path: &Path, find: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    if let Some(answer) = known.borrow().get(path) {
+        return answer.clone();
+    }
+    let answer = find();
+    known.borrow_mut().insert(path.to_owned(), answer.clone());
+    answer
+}
+
+/// What an error says, without the file's name, which stands at the place where it is reported.
+fn without_name(error: &dyn std::error::Error, path: &Path) -> String {
+    let text = error.to_string();
+    let name = format!("{}: ", path.display());
+    text.strip_prefix(&name).unwrap_or(&text).to_owned()
+}
+
+impl Files for DiskFiles {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
+        std::fs::read(path).map_err(|error| error.to_string())
+    }
+
+    fn check_portrait(&self, path: &Path) -> Result<(), String> {
+        once(&self.portraits, path, || {
+            moue_media::load_picture(path).map(drop).map_err(|error| without_name(&error, path))
+        })
+    }
+
+    fn sound_seconds(&self, path: &Path) -> Result<f64, String> {
+        once(&self.sounds, path, || {
+            let info = probe(&Source::from(path)).map_err(|error| without_name(&error, path))?;
+            if info.sound.is_none() {
+                return Err("there is no sound in it\nhint: name a file with sound, or leave `sound` out".to_owned());
+            }
+            info.duration
+                .ok_or_else(|| "it does not say how long it is\nhint: convert it, e.g. to WAV or MP4".to_owned())
+        })
+    }
+
+    fn motion_seconds(&self, path: &Path) -> Result<f64, String> {
+        once(&self.motions, path, || motion_seconds(path))
+    }
+}
+
+fn motion_seconds(path: &Path) -> Result<f64, String> {
+    let kind = sniff_kind(path).map_err(|error| without_name(&error, path))?;
+    if matches!(kind, ContentKind::Video | ContentKind::PictureFolder) {
+        let info = probe(&Source::from(path)).map_err(|error| without_name(&error, path))?;
+        if info.video.is_none() {
+            return Err("there are no pictures in it\nhint: name a video of a face, or a track".to_owned());
+        }
+        return info.duration.ok_or_else(|| {
+            "it does not say how long it is\nhint: `moue track` makes a track of it, which does".to_owned()
+        });
+    }
+    let options = ReadOptions { rate: None, format: None };
+    let loaded = options.read(path).map_err(|error| without_name(&error, path))?;
+    Ok(loaded.track.duration())
+}

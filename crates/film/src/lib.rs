@@ -1,0 +1,66 @@
+//! Storyboards become panels and films.
+//!
+//! ```text
+//! Storyboard ─► Cut ─► pieces ─┬─ kept from an earlier run (the ledger knows them by the hash of all that went in)
+//!                              └─ missing: Stage draws their frames ─► encoder ─► folder of pieces ─► ledger
+//!                                                        pieces, sounds ─► media::join ─► film.mp4
+//! Storyboard ─► panels ─► Stage draws one frame each ─► board: HTML, PDF, contact sheet
+//! ```
+//!
+//! # Invariants
+//! - What a frame shows depends on the storyboard, the files it names, the models and this program's version alone: equal
+//!   pieces have equal hashes, and a piece with the right hash is never rendered again.
+//! - A piece has its name only when it is whole, and is in the ledger only after that.
+//! - Nothing here parses arguments or prints.
+
+mod cut;
+mod digest;
+mod error;
+mod files;
+mod framing;
+mod keep;
+mod make;
+mod paintings;
+mod panels;
+mod performance;
+mod pieces;
+mod props;
+mod run;
+mod stage;
+
+pub use cut::Cut;
+pub use error::{FilmError, LedgerProblem};
+pub use files::DiskFiles;
+pub use make::{FilmJob, FilmObserver, FilmSummary, film};
+pub use panels::panels;
+pub use performance::shot_track;
+pub use props::Props;
+
+use moue_animation::{Device, LinearMap, Painting};
+use moue_storyboard::{OutputSize, Renderer, Storyboard};
+
+/// How frames are drawn, as far as the storyboard does not say.
+#[derive(Clone, Debug, Default)]
+pub struct Drawing {
+    /// What the diffusion renderer computes on.
+    pub device: Device,
+    /// How it paints.
+    pub painting: Painting,
+    /// A map between ARKit and FLAME.
+    pub map: Option<LinearMap>,
+}
+
+/// Frames per second of a draft.
+pub const DRAFT_RATE: moue_timeline::FrameRate = moue_timeline::FrameRate::FPS_12;
+
+/// Makes a draft of a storyboard: the mesh renderer, half the size. Its rate is that which it was read at.
+///
+/// # Errors
+/// Where the first shot's portrait, which may give the size, cannot be read.
+pub fn draft(storyboard: &mut Storyboard, props: &Props) -> Result<(), FilmError> {
+    let (width, height) = stage::film_size(storyboard, props)?;
+    let half = |side: u32| (side / 4 * 2).max(moue_animation::MIN_SIDE);
+    storyboard.output.size = OutputSize::Pixels { width: half(width), height: half(height) };
+    storyboard.output.renderer = Renderer::Mesh;
+    Ok(())
+}

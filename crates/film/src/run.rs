@@ -1,0 +1,129 @@
+//! The stages of a piece and the queues between them.
+//!
+//! ```text
+//! frames -> draw (N threads, in order) -> hand out -> write (one thread for each output)
+//!                                         \-> what is watched, in real time
+//! ```
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use image::RgbImage;
+use moue_animation::{AnimationError, Asked, Broadcast};
+use moue_engine::{CancelToken, Pool, StageError};
+use moue_media::Sink;
+use moue_storyboard::{FilmFrame, Storyboard};
+use moue_timeline::{Expression, FlameExpression};
+
+use crate::pieces::Piece;
+use crate::stage::{Composed, Scene};
+use crate::{Cut, FilmError, FilmObserver};
+
+/// Frames that wait for the encoder.
+const WAITING_FRAMES: usize = 2;
+
+/// One piece on its way through the stages: frames in order, drawn by several threads, written by one each.
+pub(crate) struct Run<'a> {
+    pub cut: &'a Cut<'a>,
+    pub piece: &'a Piece,
+    pub scenes: &'a [(usize, Arc<Scene>)],
+    pub storyboard: &'a Storyboard,
+    pub size: (u32, u32),
+    pub workers: usize,
+    pub rendered: &'a AtomicU64,
+    pub broadcast: Option<&'a Broadcast>,
+}
+
+impl Run<'_> {
+    /// What the face in front is asked for in a frame of the film.
+    fn asked(&self, index: u64) -> Asked {
+        let front = self.cut.frame(index).map(|frame| frame.front);
+        let seen = front.and_then(|front| {
+            let scene = self.scenes.iter().find(|(shot, _)| *shot == front.shot);
+            scene.map(|(_, scene)| scene.asked(front.frame))
+        });
+        let (expression, flame) = seen.unwrap_or((Expression::NEUTRAL, FlameExpression::NEUTRAL));
+        Asked { index, expression, flame }
+    }
+
+    /// The sinks with all frames in them; nothing where the run was interrupted, and the sinks are lost.
+    pub(crate) fn render(
+        &self,
+        sinks: Vec<Box<dyn Sink>>,
+        observer: &dyn FilmObserver,
+        token: &CancelToken,
+    ) -> Result<Option<Vec<Box<dyn Sink>>>, FilmError> {
+        let (width, height) = self.size;
+        let kept: Vec<Mutex<Option<Box<dyn Sink>>>> = sinks.iter().map(|_| Default::default()).collect();
+        let spare = 2 * self.workers + WAITING_FRAMES * (sinks.len() + 1);
+        let pool = Pool::new(spare, move || RgbImage::new(width, height));
+        let composed = Composed { scenes: self.scenes, background: self.storyboard.output.background };
+        let done = AtomicU64::new(0);
+        let result = moue_engine::run(token, |scope| {
+            if let Some(broadcast) = self.broadcast {
+                broadcast.watch(scope.monitor());
+            }
+            let (asked, to_draw) = scope.channel::<FilmFrame>("asked", 2 * self.workers);
+            let (drawn, to_hand_out) = scope.channel::<Arc<RgbImage>>("drawn", 1);
+            scope.stage("frames", move |stage| {
+                for frame in self.piece.frames.clone().filter_map(|index| self.cut.frame(index)) {
+                    if stage.is_finishing() || self.broadcast.is_some_and(Broadcast::is_cut) {
+                        break;
+                    }
+                    asked.send(frame)?;
+                }
+                asked.close();
+                Ok(())
+            });
+            let source = pool.clone();
+            let composed = &composed;
+            let draw = move |spare: &mut RgbImage, frame: FilmFrame| -> Result<Arc<RgbImage>, StageError> {
+                let mut into = source.take();
+                composed.draw(frame, &mut into, spare)?;
+                Ok(Arc::new(into))
+            };
+            scope.fan_out("draw", self.workers, to_draw, drawn, move |_| Ok(RgbImage::new(width, height)), draw);
+            let mut takers = Vec::new();
+            for (number, (mut sink, kept)) in sinks.into_iter().zip(&kept).enumerate() {
+                let (frames, to_write) = scope.channel::<Arc<RgbImage>>(&format!("to {number}"), WAITING_FRAMES);
+                takers.push(frames);
+                let pool = pool.clone();
+                scope.stage(&format!("write {number}"), move |_| {
+                    while let Some(frame) = to_write.recv()? {
+                        sink.write(&frame).map_err(FilmError::from)?;
+                        pool.give_shared(frame);
+                    }
+                    *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(sink);
+                    Ok(())
+                });
+            }
+            let (done, pool) = (&done, pool.clone());
+            scope.stage("hand out", move |stage| {
+                let mut numbers = self.piece.frames.clone();
+                while let Some(frame) = to_hand_out.recv()? {
+                    for taker in &takers {
+                        taker.send(frame.clone())?;
+                    }
+                    if let (Some(broadcast), Some(index)) = (self.broadcast, numbers.next()) {
+                        broadcast.show(stage, &self.asked(index), &frame).map_err(FilmError::from)?;
+                    }
+                    pool.give_shared(frame);
+                    done.fetch_add(1, Ordering::Relaxed);
+                    observer.rendered(self.rendered.fetch_add(1, Ordering::Relaxed) + 1);
+                }
+                takers.into_iter().for_each(moue_engine::Sender::close);
+                Ok(())
+            });
+        });
+        match result.map_err(FilmError::from) {
+            Ok(_) => {}
+            Err(FilmError::Animation(AnimationError::Interrupted)) => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        if done.into_inner() < self.piece.frames.end - self.piece.frames.start {
+            return Ok(None);
+        }
+        let take = |slot: Mutex<Option<Box<dyn Sink>>>| slot.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(Some(kept.into_iter().filter_map(take).collect()))
+    }
+}
