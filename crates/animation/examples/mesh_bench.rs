@@ -13,11 +13,12 @@ use std::{
 
 use image::RgbImage;
 use moue_animation::{
-    AnimateJob, Device, Framing, Layout, MeshInLayout, Painting, Portrait, Renderer, RendererKind, Size, animate,
+    AnimateJob, Device, Framing, Layout, LiveJob, MeshInLayout, MotionJob, Painting, Portrait, Renderer, RendererKind,
+    Size, animate,
 };
 use moue_engine::{CancelToken, Pool};
 use moue_face::FaceTracker;
-use moue_media::{EncoderSettings, Output, VideoFormat};
+use moue_media::{EncoderSettings, Output, Source, VideoFormat};
 use moue_timeline::{Expression, FrameRate, Gains, Interpolation};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -176,8 +177,8 @@ fn end_to_end(scene: &Scene, (width, height): (u32, u32), framing: Framing) -> O
     let job = AnimateJob {
         portrait: scene.portrait.clone(),
         face: None,
-        motion: scene.motion.clone(),
-        motion_rate: None,
+        motion: MotionJob::plain(Source::from(&scene.motion)),
+        mute: false,
         start: None,
         end: Some(scene.seconds),
         interpolation: Interpolation::Linear,
@@ -191,6 +192,8 @@ fn end_to_end(scene: &Scene, (width, height): (u32, u32), framing: Framing) -> O
         seed: 0,
         painting: Painting::default(),
         outputs: vec![(output, EncoderSettings::default())],
+        raw: Vec::new(),
+        live: LiveJob::default(),
         overwrite: false,
         measure_every: None,
         workers: None,

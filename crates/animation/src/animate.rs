@@ -1,39 +1,57 @@
 //! The run: portrait and motion in, files out.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
+use moue_bridge::Family;
 use moue_diffusion::Preparation;
 use moue_engine::{CancelToken, Report};
 use moue_face::FaceTracker;
-use moue_media::{Sink, VideoFormat, Written};
-use moue_timeline::{Channel, Expression, Shape, Span};
-use moue_tracks::{LoadedTrack, ReadOptions};
+use moue_media::{Cue, LegEvent, MediaError, SoundUse, Soundtrack, VideoFormat, Written};
+use moue_timeline::{Channel, Expression, FlameChannel, HeadAxis, Shape, Track};
 
 use crate::{
-    AnimateJob, AnimationError, Asked, Fidelity, Layout, MeshInLayout, MotionSummary, OutputSummary, Painted, Portrait,
-    PortraitSummary, QueueSummary, Renderer, RendererKind, StageSummary, Summary,
-    stages::{self, Frames, Measurement, NamedSink},
+    AnimateJob, AnimationError, Asked, Broadcast, Fidelity, Framing, Layout, LiveSummary, MeshInLayout, Motion,
+    MotionJob, MotionSummary, OutputSummary, PaintJob, Painted, Portrait, PortraitSummary, PoseRenderer, Programme,
+    QueueSummary, Renderer, RendererKind, Size, StageSummary, Summary,
+    live::{follow, live_reader},
+    stages::{self, Filled, Frames, Measurement, NamedSink},
 };
 
 /// Is told how a run goes. Called from several threads; must not block for long.
 pub trait Observer: Sync {
     /// Something that the user should know although all is well.
     fn note(&self, _text: &str) {}
+    /// A video is looked at, to its end; about so many frames will come, where that is known.
+    fn tracking(&self, _source: &str, _frames: Option<u64>) {}
+    /// So many of them were looked at.
+    fn tracked(&self, _frames: u64) {}
     /// The portrait was read and its face found.
     fn portrait(&self, _portrait: &Portrait) {}
     /// The diffusion renderer gets ready: what comes next.
     fn preparing(&self, _what: Preparation) {}
     /// The batch of `frames` frames from `first` on is at step `done` of `of`.
     fn step(&self, _first: u64, _frames: usize, _done: usize, _of: usize) {}
+    /// What becomes of a driving video's sound in an output.
+    fn sound(&self, _output: &str, _sound: &SoundUse) {}
     /// Rendering begins; `frames` will come.
     fn started(&self, _frames: u64) {}
     /// So many frames are rendered.
     fn rendered(&self, _frames: u64) {}
     /// All frames are rendered and handed over; the files are being completed.
     fn finishing(&self) {}
+    /// A live source is followed, for so many frames, or until it ends.
+    fn following(&self, _source: &str, _frames: Option<u64>) {}
+    /// A page is to be had at that address: `preview` or `metrics`.
+    fn serving(&self, _what: &str, _url: &str) {}
+    /// So many files are complete, and what is watched goes on.
+    fn on_air(&self, _files: usize) {}
+    /// Something has changed in a stream's life.
+    fn leg(&self, _output: &str, _event: &LegEvent) {}
+    /// An output has failed, and the others go on without it.
+    fn failed(&self, _problem: &str) {}
 }
 
 /// An observer that does not care.
@@ -48,40 +66,31 @@ impl Observer for () {}
 /// Whatever is wrong with the job, its files or the machine; see [`AnimationError`]. No output is half-written then.
 pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -> Result<Summary, AnimationError> {
     job.check()?;
-    let motion = ReadOptions { rate: job.motion_rate }.read(&job.motion)?;
-    let name = job.motion.display();
-    motion.notes.iter().for_each(|note| observer.note(&format!("{name}: {note}")));
-    check_motion(job, &motion, observer)?;
-    let span = motion
-        .track
-        .span(job.start, job.end)
-        .map_err(|problem| AnimationError::Span { path: job.motion.clone(), problem })?;
-
-    tracing::info!(kind = %motion.kind, rows = motion.track.times().len(), ?span, "motion read");
-
     let tracker = FaceTracker::new().map_err(|source| AnimationError::face(job.portrait.clone(), source))?;
+    // The portrait first: to look at a video takes longer.
     let portrait = Portrait::load(&job.portrait, job.face, &tracker)?;
-    let face_box = portrait.face().box_in_image;
-    tracing::info!(face = portrait.chosen + 1, of = portrait.faces.len(), ?face_box, "portrait read");
-    observer.portrait(&portrait);
-    let total = span.frame_count(job.rate);
-    let (renderer, place): (Box<dyn Renderer>, _) = match job.renderer {
-        RendererKind::Mesh => {
-            let layout = Layout::new(portrait.image.dimensions(), &portrait.face().landmarks, job.framing, job.size)?;
-            tracing::debug!(?layout, "layout");
-            let place = layout.output_from_source(centre(&portrait));
-            (Box::new(MeshInLayout::new(&portrait, layout)?), place)
-        }
-        RendererKind::Diffusion => {
-            let painted = Painted::new(job, &portrait, total, observer, token)?;
-            let (width, height) = painted.size();
-            (Box::new(painted), [f64::from(width) / 2.0, f64::from(height) / 2.0])
-        }
-    };
+    if job.live.is_live()
+        && let Some(reader) = live_reader(&job.motion.source)?
+    {
+        return follow(job, portrait, reader, &tracker, observer, token);
+    }
+    let family = family(job);
+    let ranged = MotionJob { start: job.start, end: job.end, ..job.motion.clone() };
+    let motion = Motion::load(&ranged, Some(family), &tracker, observer, token)?;
+    let span = motion.span(job.start, job.end)?;
 
+    let total = span.frame_count(job.rate);
+    let (renderer, place) = renderer(job, &portrait, total, observer, token)?;
     let (width, height) = renderer.size();
     let format = VideoFormat { width, height, rate: job.rate, expected_frames: Some(total) };
-    let sinks = open(job, &format)?;
+    let soundtrack = motion.soundtrack(span.start()).filter(|_| !job.mute);
+    let sinks = open(job, &format, soundtrack.as_ref(), observer)?;
+    let heard = match &soundtrack {
+        Some(soundtrack) if !job.live.streams.is_empty() => heard(soundtrack, span.duration(), observer)?,
+        _ => Vec::new(),
+    };
+    let programme = programme(job, &portrait, &*renderer, Some(total))?;
+    let broadcast = Broadcast::open(&job.live, &format, &heard, programme, observer)?;
     if token.is_finishing() {
         return Err(AnimationError::Interrupted);
     }
@@ -92,11 +101,29 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
     let frames = Frames {
         total,
         workers: job.workers.unwrap_or_else(default_workers).max(1),
-        asked: &|index| asked(job, &motion, span, &rest, index),
+        asked: &|index| asked(job, &motion.track, span.time_of(job.rate, index), &rest, index),
     };
     let measurement = job.measure_every.map(|every| Measurement::new(every, &tracker, place));
-    let outcome = stages::run(&frames, &*renderer, sinks, measurement.as_ref(), observer, token)?;
-    for queue in &outcome.report.channels {
+    let render =
+        |sinks, measurement| stages::run(&frames, &*renderer, sinks, broadcast.as_ref(), measurement, observer, token);
+    let (outcome, finishing, files) = Broadcast::around(broadcast.as_ref(), observer, token, || {
+        let outcome = render(sinks, measurement.as_ref())?;
+        observer.finishing();
+        let finishing = Instant::now();
+        let files = finish(outcome.sinks, token)?;
+        let finishing = finishing.elapsed();
+        if broadcast.as_ref().is_some_and(|broadcast| broadcast.goes_on(token)) {
+            observer.on_air(job.files().len());
+        }
+        while broadcast.as_ref().is_some_and(|broadcast| broadcast.plays_again(token)) {
+            match render(Vec::new(), None) {
+                Err(AnimationError::Interrupted) => break,
+                outcome => outcome?,
+            };
+        }
+        Ok::<_, AnimationError>(((outcome.frames, outcome.report), finishing, files))
+    })?;
+    for queue in &outcome.1.channels {
         tracing::debug!(
             name = queue.name,
             capacity = queue.capacity,
@@ -105,87 +132,216 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
             "queue"
         );
     }
-    observer.finishing();
-    let finishing = Instant::now();
-    let written = finish(outcome.sinks, token)?;
+    let live = broadcast.as_ref().map(Broadcast::summaries).unwrap_or_default();
+    let (written, failures) = sorted(job, files, &live, observer)?;
     let fidelity = measurement.map(|measurement| measurement.result());
     Ok(summary(&Done {
         job,
         portrait: &portrait,
-        motion: &motion,
-        span,
+        motion: MotionSummary {
+            path: motion.name.clone(),
+            kind: motion.kind.clone(),
+            rows: motion.track.times().len(),
+            duration: motion.track.duration(),
+            start: motion.origin + span.start(),
+            end: motion.origin + span.end(),
+            relative: job.relative,
+            video: motion.video.clone(),
+            driver: None,
+        },
         renderer: &*renderer,
-        report: &outcome.report,
-        frames: outcome.frames,
-        interrupted: outcome.frames < total,
-        finishing: finishing.elapsed(),
+        report: &outcome.1,
+        frames: outcome.0,
+        interrupted: outcome.0 < total,
+        finishing,
         seconds: began.elapsed().as_secs_f64(),
         written,
+        failures,
+        live,
         fidelity,
     }))
 }
 
-/// Refuses a motion that cannot move the renderer, and notes what of it is left out.
-fn check_motion(job: &AnimateJob, motion: &LoadedTrack, observer: &dyn Observer) -> Result<(), AnimationError> {
-    const ARKIT: &str = "ARKit shapes";
-    const FLAME: &str = "FLAME coefficients";
-    let channels = motion.track.channels();
-    let flame = channels.iter().filter(|channel| matches!(channel, Channel::Flame(_))).count();
-    let (renderer, expected, other, unused, hint) = match job.renderer {
-        RendererKind::Mesh => (
-            "mesh",
-            ARKIT,
-            FLAME,
-            flame,
-            "use --renderer diffusion, or a table whose columns are named after the shapes (jawOpen, ...)",
-        ),
-        RendererKind::Diffusion => (
-            "diffusion",
-            FLAME,
-            ARKIT,
-            channels.len() - flame,
-            "its adapter was trained on 50 expression coefficients, eyelids and jaw of FLAME 2020, to which ARKit \
-             shapes do not translate one to one; use --renderer mesh, or FLAME coefficients (.npy, .npz, or columns \
-             exp_00, eyelid_left, jaw_x, ... of a table)",
-        ),
-    };
-    let path = &job.motion;
-    if unused == channels.len() {
-        return Err(AnimationError::NothingToMove { path: path.clone(), found: other, renderer, expected, hint });
+/// The files that were written, and what became of the outputs that failed.
+///
+/// # Errors
+/// Where there is nothing but failures, the first of them.
+pub(crate) fn sorted(
+    job: &AnimateJob,
+    files: Vec<Result<Written, MediaError>>,
+    live: &[LiveSummary],
+    observer: &dyn Observer,
+) -> Result<(Vec<OutputSummary>, Vec<String>), AnimationError> {
+    let mut written = Vec::new();
+    let mut failed = Vec::new();
+    for ((_, kind), file) in job.files().into_iter().zip(files) {
+        match file {
+            Ok(Written { path, frames, bytes, notes }) => {
+                let path = path.display().to_string();
+                notes.iter().for_each(|note| observer.note(&format!("{path}: {note}")));
+                written.push(OutputSummary { path, kind, frames, bytes });
+            }
+            Err(error) => failed.push(error),
+        }
     }
-    if unused > 0 {
-        let family = other.split(' ').next().unwrap_or(other);
-        let text = format!("{unused} {family} columns are left out: the {renderer} renderer is moved by {expected}");
-        observer.note(&format!("{}: {text}", path.display()));
+    if written.is_empty() && live.is_empty() && !failed.is_empty() {
+        return Err(failed.remove(0).into());
     }
-    Ok(())
+    let failures = failed.iter().map(ToString::to_string);
+    let failures: Vec<String> = failures.chain(live.iter().filter_map(|leg| leg.failure.clone())).collect();
+    failures.iter().for_each(|failure| observer.failed(failure));
+    Ok((written, failures))
 }
 
-/// What frame `index` shows, in absolute coefficients.
-fn asked(job: &AnimateJob, motion: &LoadedTrack, span: Span, rest: &Expression, index: u64) -> Asked {
-    let time = span.time_of(job.rate, index);
-    let mut expression = motion.track.sample(time, job.interpolation);
+/// The coefficients that the renderer is moved by.
+pub(crate) fn family(job: &AnimateJob) -> Family {
+    match job.renderer {
+        RendererKind::Mesh => Family::Arkit,
+        RendererKind::Diffusion => Family::Flame,
+    }
+}
+
+/// What draws, and where the portrait's face is in its frames, in pixels. About `total` frames are asked for.
+pub(crate) fn renderer(
+    job: &AnimateJob,
+    portrait: &Portrait,
+    total: u64,
+    observer: &dyn Observer,
+    token: &CancelToken,
+) -> Result<(Box<dyn Renderer>, [f64; 2]), AnimationError> {
+    let face_box = portrait.face().box_in_image;
+    tracing::info!(face = portrait.chosen + 1, of = portrait.faces.len(), ?face_box, "portrait read");
+    observer.portrait(portrait);
+    match job.renderer {
+        RendererKind::Mesh => {
+            let layout = Layout::new(portrait.image.dimensions(), &portrait.face().landmarks, job.framing, job.size)?;
+            tracing::debug!(?layout, "layout");
+            let place = layout.output_from_source(centre(portrait));
+            Ok((Box::new(MeshInLayout::new(portrait, layout)?), place))
+        }
+        RendererKind::Diffusion => {
+            let painted = Painted::new(&PaintJob::of(job), portrait, total, observer, token)?;
+            let (width, height) = painted.size();
+            Ok((Box::new(painted), [f64::from(width) / 2.0, f64::from(height) / 2.0]))
+        }
+    }
+}
+
+/// What those who look at the run in a browser see.
+///
+/// # Errors
+/// Where the mesh for poses cannot be fitted.
+pub(crate) fn programme(
+    job: &AnimateJob,
+    portrait: &Portrait,
+    renderer: &dyn Renderer,
+    frames: Option<u64>,
+) -> Result<Programme, AnimationError> {
+    let (width, height) = renderer.size();
+    let framing = match job.framing {
+        Framing::Face => Framing::Head,
+        framing => framing,
+    };
+    let pose = job.live.page.as_ref().map(|_| pose_renderer(portrait, framing, (width, height))).transpose()?;
+    let motion = job.motion.source.to_string();
+    Ok(Programme {
+        title: format!("{}, {motion}", portrait.path.display()),
+        renderer: renderer.name(),
+        frames,
+        channels: match job.renderer {
+            RendererKind::Mesh => {
+                Shape::ALL.into_iter().map(Channel::Shape).chain(HeadAxis::ALL.map(Channel::Head)).collect()
+            }
+            RendererKind::Diffusion => FlameChannel::all().map(Channel::Flame).collect(),
+        },
+        pose,
+        files: job.files(),
+        is_live: frames.is_none(),
+    })
+}
+
+/// Draws expressions on a portrait by its mesh, in a size.
+///
+/// # Errors
+/// Where the mesh cannot be fitted.
+pub fn pose_renderer(
+    portrait: &Portrait,
+    framing: Framing,
+    (width, height): (u32, u32),
+) -> Result<PoseRenderer, AnimationError> {
+    let size = Size::Pixels { width, height };
+    let layout = Layout::new(portrait.image.dimensions(), &portrait.face().landmarks, framing, size)?;
+    let mesh = MeshInLayout::new(portrait, layout)?;
+    Ok(Arc::new(move |expression: &Expression| {
+        let mut frame = mesh.new_frame();
+        mesh.draw(expression, &mut frame).map_err(|error| error.to_string())?;
+        Ok(frame)
+    }))
+}
+
+/// What frame `index` shows, in absolute coefficients: what a track says at a time, beside the portrait's own `rest`.
+pub(crate) fn asked(job: &AnimateJob, track: &Track, time: f64, rest: &Expression, index: u64) -> Asked {
+    let mut expression = track.sample(time, job.interpolation);
     job.gains.apply(&mut expression);
     if job.relative {
         for shape in Shape::ALL {
             expression.set(shape, expression.get(shape) + rest.get(shape));
         }
     }
-    let mut flame = motion.track.sample_flame(time, job.interpolation);
+    let mut flame = track.sample_flame(time, job.interpolation);
     job.gains.apply_flame(&mut flame);
     Asked { index, expression, flame: flame.constrained() }
 }
 
-fn open(job: &AnimateJob, format: &VideoFormat) -> Result<Vec<NamedSink>, AnimationError> {
-    let open = |(output, settings): &(moue_media::Output, _)| {
-        let sink = output.open(format, settings, job.overwrite)?;
-        Ok((output.path().display().to_string(), sink))
-    };
-    job.outputs.iter().map(open).collect()
+pub(crate) fn open(
+    job: &AnimateJob,
+    format: &VideoFormat,
+    soundtrack: Option<&Soundtrack>,
+    observer: &dyn Observer,
+) -> Result<Vec<NamedSink>, AnimationError> {
+    let mut said: Vec<SoundUse> = Vec::new();
+    let mut sinks = Vec::new();
+    for (output, settings) in &job.outputs {
+        let name = output.path().display().to_string();
+        let Some(soundtrack) = soundtrack else {
+            sinks.push((name, output.open(format, settings, job.overwrite)?));
+            continue;
+        };
+        let (sink, sound) = output.open_with_sound(format, settings, soundtrack, job.overwrite)?;
+        // What holds no sound surprises nobody beside an output that does.
+        match &sound {
+            SoundUse::Silent => tracing::info!("{sound}"),
+            _ if said.contains(&sound) => {}
+            SoundUse::NotHeld if job.outputs.len() > 1 => {}
+            SoundUse::Copied { .. } | SoundUse::Encoded { .. } => observer.sound(&name, &sound),
+            _ => observer.note(&format!("{name}: {sound}")),
+        }
+        said.push(sound);
+        sinks.push((name, sink));
+    }
+    for raw in &job.raw {
+        sinks.push((raw.to_string(), raw.open(format)?));
+    }
+    Ok(sinks)
+}
+
+/// What streams play of a soundtrack.
+fn heard(soundtrack: &Soundtrack, seconds: f64, observer: &dyn Observer) -> Result<Vec<Cue>, AnimationError> {
+    let soundtrack = Soundtrack { duration: Some(seconds), ..soundtrack.clone() };
+    let (sound, cues) = soundtrack.for_live()?;
+    match sound {
+        SoundUse::Silent | SoundUse::NotHeld => tracing::info!("{sound}"),
+        SoundUse::Copied { .. } | SoundUse::Encoded { .. } => observer.sound("streams", &sound),
+        SoundUse::Live | SoundUse::Unreadable { .. } => observer.note(&format!("streams: {sound}")),
+    }
+    Ok(cues)
 }
 
 /// Completes all outputs at once: encoders that still hold frames work side by side.
-fn finish(sinks: Vec<Box<dyn Sink>>, token: &CancelToken) -> Result<Vec<Written>, AnimationError> {
+pub(crate) fn finish(
+    sinks: Vec<Filled>,
+    token: &CancelToken,
+) -> Result<Vec<Result<Written, MediaError>>, AnimationError> {
     if token.is_aborting() {
         return Err(AnimationError::Interrupted);
     }
@@ -193,14 +349,14 @@ fn finish(sinks: Vec<Box<dyn Sink>>, token: &CancelToken) -> Result<Vec<Written>
     let outcome = moue_engine::run(&CancelToken::new(), |scope| {
         for (sink, result) in sinks.into_iter().zip(&results) {
             scope.stage("finish", move |_| {
-                let written = sink.finish().map_err(AnimationError::from)?;
+                let written = sink.and_then(|sink| sink.finish());
                 *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(written);
                 Ok(())
             });
         }
     });
     outcome?;
-    let take = |slot: Mutex<Option<Written>>| slot.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let take = |slot: Mutex<Option<_>>| slot.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(results.into_iter().filter_map(take).collect())
 }
 
@@ -214,23 +370,24 @@ fn centre(portrait: &Portrait) -> [f64; 2] {
     [x + width / 2.0, y + height / 2.0]
 }
 
-struct Done<'a> {
-    job: &'a AnimateJob,
-    portrait: &'a Portrait,
-    motion: &'a LoadedTrack,
-    span: Span,
-    renderer: &'a dyn Renderer,
-    report: &'a Report,
-    frames: u64,
-    interrupted: bool,
-    finishing: Duration,
-    seconds: f64,
-    written: Vec<Written>,
-    fidelity: Option<Fidelity>,
+pub(crate) struct Done<'a> {
+    pub job: &'a AnimateJob,
+    pub portrait: &'a Portrait,
+    pub motion: MotionSummary,
+    pub renderer: &'a dyn Renderer,
+    pub report: &'a Report,
+    pub frames: u64,
+    pub interrupted: bool,
+    pub finishing: Duration,
+    pub seconds: f64,
+    pub written: Vec<OutputSummary>,
+    pub failures: Vec<String>,
+    pub live: Vec<LiveSummary>,
+    pub fidelity: Option<Fidelity>,
 }
 
-fn summary(done: &Done<'_>) -> Summary {
-    let Done { job, portrait, motion, span, report, .. } = done;
+pub(crate) fn summary(done: &Done<'_>) -> Summary {
+    let Done { job, portrait, report, .. } = done;
     let mut stages: Vec<StageSummary> = Vec::new();
     for stage in &report.stages {
         let (busy, waited) = (stage.busy.as_secs_f64(), stage.waited.as_secs_f64());
@@ -242,12 +399,6 @@ fn summary(done: &Done<'_>) -> Summary {
         name: queue.name.clone(),
         capacity: queue.capacity,
         most: queue.max_depth,
-    };
-    let output = |((output, _), written): (&(moue_media::Output, _), &Written)| OutputSummary {
-        path: written.path.display().to_string(),
-        kind: output.kind().to_string(),
-        frames: written.frames,
-        bytes: written.bytes,
     };
     let measured = portrait.measured();
     Summary {
@@ -269,18 +420,12 @@ fn summary(done: &Done<'_>) -> Summary {
             face: portrait.chosen + 1,
             expression: Shape::ALL.into_iter().map(|shape| (shape.name(), measured.get(shape))).collect(),
         },
-        motion: MotionSummary {
-            path: job.motion.display().to_string(),
-            kind: motion.kind.to_string(),
-            rows: motion.track.times().len(),
-            duration: motion.track.duration(),
-            start: span.start(),
-            end: span.end(),
-            relative: job.relative,
-        },
+        motion: done.motion.clone(),
         stages,
         queues: report.channels.iter().map(queue).collect(),
-        outputs: job.outputs.iter().zip(&done.written).map(output).collect(),
+        outputs: done.written.clone(),
+        live: done.live.clone(),
+        failures: done.failures.clone(),
         fidelity: done.fidelity.clone(),
     }
 }

@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
+use moue_bridge::{BridgeError, Family};
 use moue_diffusion::DiffusionError;
 use moue_engine::EngineError;
 use moue_face::FaceError;
 use moue_media::MediaError;
 use moue_mesh::MeshError;
-use moue_timeline::SpanError;
+use moue_preview::PreviewError;
+use moue_smirk::SmirkError;
+use moue_timeline::{EditError, SpanError, TrackShapeError};
 use moue_tracks::TrackError;
 
 use crate::{MAX_SIDE, MIN_SIDE};
@@ -19,6 +22,9 @@ pub enum AnimationError {
     /// The portrait could not be read, or an output not written.
     #[error(transparent)]
     Media(#[from] MediaError),
+    /// The preview page or the metrics cannot be opened.
+    #[error(transparent)]
+    Preview(#[from] PreviewError),
     /// The motion could not be read.
     #[error(transparent)]
     Track(#[from] TrackError),
@@ -30,20 +36,112 @@ pub enum AnimationError {
         /// What is wrong.
         problem: SpanError,
     },
-    /// The motion drives nothing that the renderer can move.
-    #[error("{}: holds {found} only, but the {renderer} renderer is moved by {expected}\nhint: {hint}", path.display())]
-    NothingToMove {
+    /// A track cannot be brought to the coefficients that are wanted.
+    #[error("{}: {problem}", path.display())]
+    Bridge {
         /// The motion.
         path: PathBuf,
-        /// What it holds instead.
-        found: &'static str,
-        /// Which renderer was asked for.
-        renderer: &'static str,
-        /// What moves it.
-        expected: &'static str,
-        /// What helps.
-        hint: &'static str,
+        /// What is wrong.
+        problem: Box<BridgeError>,
     },
+    /// A map cannot be learned.
+    #[error(transparent)]
+    Fit(Box<BridgeError>),
+    /// A file is no map between ARKit and FLAME.
+    #[error("{}: {problem}", path.display())]
+    Map {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: Box<BridgeError>,
+    },
+    /// A source of a map that lacks what one of the two trackers gives.
+    #[error(
+        "{}: has no {missing} coefficients, and a map is learned from both kinds\nhint: give a video, or a track that \
+         `moue track VIDEO --smirk` wrote", path.display()
+    )]
+    OneFamily {
+        /// The source.
+        path: PathBuf,
+        /// What it lacks.
+        missing: Family,
+    },
+    /// An array that is no matrix.
+    #[error("{}: found {found}, expected an array of two dimensions\nhint: these are published with (52, 100) and (52, 3)", path.display())]
+    Array {
+        /// The file.
+        path: PathBuf,
+        /// What is there.
+        found: String,
+    },
+    /// A file that could not be read a second time.
+    #[error("{}: cannot be read\nhint: check that it is still there", path.display())]
+    Hash {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// An operation on a track that is not possible.
+    #[error("{}: {problem}", path.display())]
+    Edit {
+        /// The motion.
+        path: PathBuf,
+        /// What is wrong.
+        problem: EditError,
+    },
+    /// Tracks cannot be combined.
+    #[error(transparent)]
+    Combine(#[from] EditError),
+    /// Something that holds no motion.
+    #[error("{}: a track's kind was given, but this is an address\nhint: leave --format out", path.display())]
+    NotAMotion {
+        /// The address.
+        path: PathBuf,
+    },
+    /// No face in a whole video.
+    #[error(
+        "{}: {} found in {frames} frames{}\nhint: the driver's face has to be seen, at least {MIN_FACE_PIXELS} \
+         pixels high; `moue inspect` shows what is found in a picture",
+        path.display(), face_text(*face), broke.as_ref().map(|broke| format!(" ({broke})")).unwrap_or_default()
+    )]
+    NoFaceInVideo {
+        /// The video.
+        path: PathBuf,
+        /// Which face was looked for, from 1.
+        face: usize,
+        /// How many frames there were.
+        frames: u64,
+        /// Why there were no more.
+        broke: Option<String>,
+    },
+    /// What was read off a video is no track.
+    #[error("{}: the tracker gave no track: {problem}", path.display())]
+    Tracked {
+        /// The video.
+        path: PathBuf,
+        /// What is wrong.
+        problem: TrackShapeError,
+    },
+    /// A resting face outside the motion.
+    #[error(
+        "{}: the resting face is to be taken at {rest}, but the motion goes from {start:.2} s to {end:.2} s\nhint: \
+         --neutral auto finds one; times count from the start of the motion", path.display()
+    )]
+    NoRest {
+        /// The motion.
+        path: PathBuf,
+        /// As asked for.
+        rest: String,
+        /// Seconds.
+        start: f64,
+        /// Seconds.
+        end: f64,
+    },
+    /// SMIRK cannot be loaded, or failed.
+    #[error(transparent)]
+    Smirk(Box<SmirkError>),
     /// The diffusion renderer cannot be made, or failed at a frame.
     #[error(transparent)]
     Diffusion(Box<DiffusionError>),
@@ -112,6 +210,30 @@ pub enum AnimationError {
     /// Nothing to write to.
     #[error("no output given\nhint: say where the result goes, e.g. -o out.mp4")]
     NoOutput,
+    /// An option that does not go with a motion that goes on in real time.
+    #[error("{option} does not go with a live source, which is followed as it comes\nhint: {hint}")]
+    LiveSource {
+        /// The option.
+        option: &'static str,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// The system gives no thread.
+    #[error("no thread for {what}: {error}")]
+    Thread {
+        /// What it was for.
+        what: &'static str,
+        /// The system's reason.
+        error: std::io::Error,
+    },
+    /// An option of live outputs, where there is none.
+    #[error(
+        "{option} is for live outputs, and there is none\nhint: add one, e.g. -o rtmp://localhost/live/preview or -o live/index.m3u8"
+    )]
+    NothingLive {
+        /// The option.
+        option: &'static str,
+    },
     /// A device that the renderer cannot use.
     #[error(
         "the mesh renderer runs on the CPU and cannot use {asked}\nhint: leave --device out, or write --device cpu"
@@ -138,6 +260,11 @@ pub enum AnimationError {
     Run(EngineError),
 }
 
+/// `no face`, or `no face 2`.
+fn face_text(number: usize) -> String {
+    if number == 1 { "no face".to_owned() } else { format!("no face {number} (--driver-face)") }
+}
+
 /// Below this the landmarks of a face become guesses; said in hints, not enforced.
 const MIN_FACE_PIXELS: u32 = 40;
 
@@ -145,6 +272,18 @@ impl AnimationError {
     /// The tracker or the recogniser failed on the picture at `path`.
     pub(crate) fn face(path: impl Into<PathBuf>, source: FaceError) -> Self {
         Self::Face { path: path.into(), source: Box::new(source) }
+    }
+}
+
+impl From<BridgeError> for AnimationError {
+    fn from(error: BridgeError) -> Self {
+        Self::Fit(Box::new(error))
+    }
+}
+
+impl From<SmirkError> for AnimationError {
+    fn from(error: SmirkError) -> Self {
+        Self::Smirk(Box::new(error))
     }
 }
 

@@ -155,7 +155,10 @@ impl Layout {
         Ok(Self { size, inner: (0, 0, size.0, size.1), origin: [x.floor(), y.floor()], scale: 1.0 })
     }
 
-    fn fitted(picture: (u32, u32), part: [f64; 4], size: (u32, u32)) -> Self {
+    /// Lays a `part` (x, y, width, height in source pixels) of a picture of `picture` (width, height) pixels into an
+    /// output of `size`, both sides even: more of the picture is taken in where the part has another shape than the
+    /// output, and what is then still empty is left to the background.
+    pub fn fitted(picture: (u32, u32), part: [f64; 4], size: (u32, u32)) -> Self {
         let [x, y, width, height] = widened(picture, part, f64::from(size.0) / f64::from(size.1));
         let scale = (f64::from(size.0) / width).min(f64::from(size.1) / height);
         // Along each side: how many output pixels show the picture, and what source position they start at.
@@ -189,8 +192,9 @@ impl Layout {
     }
 }
 
-/// The square around the head: x, y, width, height in source pixels, inside the picture.
-fn head_square(picture: (u32, u32), landmarks: &[[f32; 3]; LANDMARK_COUNT]) -> [f64; 4] {
+/// The square around the head that [`Framing::Head`] shows: x, y, width, height in source pixels, inside the picture of
+/// `picture` (width, height) pixels.
+pub fn head_square(picture: (u32, u32), landmarks: &[[f32; 3]; LANDMARK_COUNT]) -> [f64; 4] {
     let (mut left, mut right, mut top, mut bottom) = (f64::MAX, f64::MIN, f64::MAX, f64::MIN);
     for &[x, y, _] in landmarks {
         (left, right) = (left.min(x.into()), right.max(x.into()));

@@ -8,11 +8,11 @@ use std::{
 };
 
 use moue_diffusion::SchedulerKind;
-use moue_media::{EncoderSettings, Output};
+use moue_media::{EncoderSettings, Output, RawOutput};
 use moue_timeline::{FrameRate, Gains, Interpolation};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::{AnimationError, Fidelity, Framing, Size};
+use crate::{AnimationError, DriverReport, Fidelity, Framing, LiveJob, LiveSummary, MotionJob, Size, VideoReport};
 
 /// Everything about a run.
 #[derive(Clone, Debug)]
@@ -21,14 +21,14 @@ pub struct AnimateJob {
     pub portrait: PathBuf,
     /// Which of its faces, from 1, the largest first; the largest by default.
     pub face: Option<usize>,
-    /// The motion's file.
-    pub motion: PathBuf,
-    /// Rows a second of a motion whose file does not say it (arrays).
-    pub motion_rate: Option<FrameRate>,
+    /// The motion, and what is done to it.
+    pub motion: MotionJob,
     /// Where it starts, in seconds of the motion.
     pub start: Option<f64>,
     /// Where it ends, in seconds of the motion.
     pub end: Option<f64>,
+    /// Whether the sound of a driving video is left out.
+    pub mute: bool,
     /// How it is evaluated between its rows.
     pub interpolation: Interpolation,
     /// Factors on its channels.
@@ -49,8 +49,12 @@ pub struct AnimateJob {
     pub seed: u64,
     /// How the diffusion renderer paints.
     pub painting: Painting,
-    /// What is written; at least one.
+    /// Files that are written; at least one of these or of [`Self::live`].
     pub outputs: Vec<(Output, EncoderSettings)>,
+    /// Outputs in GStreamer's own words.
+    pub raw: Vec<RawOutput>,
+    /// What is watched meanwhile.
+    pub live: LiveJob,
     /// Whether existing files are replaced.
     pub overwrite: bool,
     /// Measure every so many frames how well the face obeys.
@@ -60,6 +64,12 @@ pub struct AnimateJob {
 }
 
 impl AnimateJob {
+    /// Names and kinds of what gets every frame.
+    pub(crate) fn files(&self) -> Vec<(String, String)> {
+        let files = self.outputs.iter().map(|(file, _)| (file.path().display().to_string(), file.kind().to_string()));
+        files.chain(self.raw.iter().map(|raw| (raw.to_string(), "GStreamer".to_owned()))).collect()
+    }
+
     /// Refuses what can be refused before any file is touched; [`animate`](crate::animate) begins with it.
     ///
     /// # Errors
@@ -100,20 +110,23 @@ impl AnimateJob {
                 }
             }
         }
-        if self.outputs.is_empty() {
+        if self.outputs.is_empty() && self.raw.is_empty() && !self.live.is_live() {
             return Err(AnimationError::NoOutput);
         }
+        self.live.check()?;
         // `out//a.mp4`, `./out/a.mp4` and the same with the folder's full name are one file.
         let same = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let inputs = [&self.portrait, &self.motion].map(|path| same(path));
+        let motion = self.motion.path().map(Path::to_owned);
+        let inputs: Vec<PathBuf> =
+            [Some(self.portrait.clone()), motion].into_iter().flatten().map(|p| same(&p)).collect();
         let mut seen = HashSet::new();
-        for (output, _) in &self.outputs {
-            let path = same(output.path());
-            if inputs.contains(&path) {
-                return Err(AnimationError::OutputIsInput { path: output.path().to_owned() });
+        for path in self.outputs.iter().map(|(output, _)| output.path()).chain(self.live.playlists()) {
+            let full = same(path);
+            if inputs.contains(&full) {
+                return Err(AnimationError::OutputIsInput { path: path.to_owned() });
             }
-            if !seen.insert(path) {
-                return Err(AnimationError::SameOutput { path: output.path().to_owned() });
+            if !seen.insert(full) {
+                return Err(AnimationError::SameOutput { path: path.to_owned() });
             }
         }
         Ok(())
@@ -121,8 +134,7 @@ impl AnimateJob {
 }
 
 /// What draws the frames.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RendererKind {
     /// The portrait on a mesh, moved by blendshapes; on the CPU.
     #[default]
@@ -235,8 +247,12 @@ pub struct Summary {
     pub stages: Vec<StageSummary>,
     /// Queues between the stages.
     pub queues: Vec<QueueSummary>,
-    /// What was written.
+    /// Files that were written.
     pub outputs: Vec<OutputSummary>,
+    /// What was streamed.
+    pub live: Vec<LiveSummary>,
+    /// Why outputs ended before the end, if some did.
+    pub failures: Vec<String>,
     /// How well the face obeyed, if that was asked for.
     pub fidelity: Option<Fidelity>,
 }
@@ -259,9 +275,9 @@ pub struct PortraitSummary {
 /// A motion in a [`Summary`].
 #[derive(Clone, Debug, Serialize)]
 pub struct MotionSummary {
-    /// The file.
+    /// The file or address.
     pub path: String,
-    /// What kind of file it is.
+    /// What kind of thing it is.
     pub kind: String,
     /// How many rows it has.
     pub rows: usize,
@@ -273,6 +289,10 @@ pub struct MotionSummary {
     pub end: f64,
     /// Whether it was added to the portrait's expression.
     pub relative: bool,
+    /// What there was to see, in a video.
+    pub video: Option<VideoReport>,
+    /// What a live source showed.
+    pub driver: Option<DriverReport>,
 }
 
 /// A stage in a [`Summary`].

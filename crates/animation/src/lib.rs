@@ -7,34 +7,53 @@
 //! # Invariants
 //! - This is the only crate where faces meet frames; it never parses a command line and never prints.
 //! - Frames pass through bounded queues only, so memory does not depend on how long a motion is.
-//! - Outputs are completed after all of them have got all frames; before that none has its final name.
+//! - Outputs are completed after all of them have got all frames; before that none has its final name. One that fails
+//!   does not hurt the others.
 
 mod animate;
 mod annotate;
+mod bridging;
+mod calibrate;
 mod error;
 mod fidelity;
 mod framing;
 mod job;
+mod live;
+mod measure;
+mod motion;
 mod painting;
 mod portrait;
 mod preset;
 mod renderer;
+mod rest;
 mod stages;
-pub mod yaml;
+mod tracking;
 
-pub use animate::{Observer, animate};
+pub use animate::{Observer, animate, pose_renderer};
 pub use annotate::annotate;
+pub use bridging::{read_map, to_families, write_map};
+pub use calibrate::{calibrate, import_map};
 pub use error::AnimationError;
 pub use fidelity::{ChannelFidelity, Fidelity, FidelityMeter};
-pub use framing::{Framing, HEAD_SIDE, Layout, MAX_SIDE, MIN_SIDE, Size};
+pub use framing::{Framing, HEAD_SIDE, Layout, MAX_SIDE, MIN_SIDE, Size, head_square};
 pub use job::{
     AnimateJob, Device, MotionSummary, OutputSummary, Painting, PortraitSummary, Precision, QueueSummary, RendererKind,
     StageSummary, Summary,
 };
+pub use live::{
+    Broadcast, DriverReport, LiveJob, LiveSummary, PoseRenderer, PreviewAddress, PreviewError, Programme, Target,
+    TargetKind,
+};
+pub use measure::{Dropped, Flicker, Following, Likeness, MeasureJob, Measured, MeasuredTracks, Thumbnails, measure};
+pub use motion::{Motion, MotionJob};
+pub use moue_bridge::{BridgeError, Family, LinearMap, bridge};
 pub use moue_diffusion::{DiffusionError, Preparation, SchedulerKind};
-pub use painting::Painted;
-pub use portrait::{Portrait, expression_of};
+pub use painting::{PAINTED_SIDE, PaintJob, Painted};
+pub use portrait::{Portrait, expression_of, head_of};
 pub use preset::{
-    FormatVersion, InterpolationName, OutputTemplate, PresetError, PresetOutput, PresetPainting, RunPreset, Written,
+    CodecName, EncoderName, EncoderText, InterpolationName, OutputTemplate, PresetError, PresetOutput, PresetPainting,
+    RendererName, RunPreset, SpeedName, Word, Worded, preset_schema,
 };
 pub use renderer::{Asked, BatchObserver, MeshInLayout, Renderer};
+pub use rest::Rest;
+pub use tracking::{FaceGap, SeenFrame, TrackedVideo, VideoJob, VideoReport, track_video};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use image::RgbImage;
 use moue_face::{BLENDSHAPE_NAMES, Face, FaceTracker};
-use moue_timeline::{Expression, Shape};
+use moue_timeline::{Expression, HeadPose, Shape};
 
 use crate::AnimationError;
 
@@ -65,6 +65,13 @@ pub fn expression_of(face: &Face) -> Expression {
         }
     }
     expression
+}
+
+/// A head's rotation in a picture, from straight ahead.
+pub fn head_of(face: &Face) -> HeadPose {
+    let rotation = [0, 1, 2].map(|row| [0, 1, 2].map(|column| f64::from(face.pose[row][column])));
+    // A pose without a rotation would be a net's that is broken.
+    HeadPose::from_rotation(&rotation).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -2,27 +2,33 @@
 //!
 //! ```text
 //! sample -> render (N threads, batches in order) -> hand out -> write OUTPUT (one thread each)
+//!                                                           |-> streams, in real time
 //!                                                           \-> measure
 //! ```
 
 use std::sync::{
     Arc, Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
 use image::RgbImage;
 use moue_engine::{CancelToken, Pool, Receiver, Report, StageError};
 use moue_face::{Face, FaceTracker};
-use moue_media::Sink;
+use moue_media::{MediaError, Sink};
 
 use crate::renderer::{Asked, BatchObserver};
-use crate::{AnimationError, Fidelity, FidelityMeter, Observer, Renderer};
+use crate::{AnimationError, Broadcast, Fidelity, FidelityMeter, Observer, Renderer};
 
 /// Frames that wait before each output: enough to ride out an encoder's hiccup, few enough to stay in the cache.
-const WAITING_FRAMES: usize = 2;
+pub(crate) const WAITING_FRAMES: usize = 2;
 
 /// An output and what it is called.
 pub(crate) type NamedSink = (String, Box<dyn Sink>);
+
+/// An output that has all frames, or why it has not.
+pub(crate) type Filled = Result<Box<dyn Sink>, MediaError>;
+/// Where an output is left when it is filled.
+pub(crate) type Shelf = Mutex<Option<Filled>>;
 
 /// Which frames to render.
 pub(crate) struct Frames<'a> {
@@ -35,8 +41,8 @@ pub(crate) struct Frames<'a> {
 pub(crate) struct Outcome {
     /// Frames rendered and written.
     pub frames: u64,
-    /// The outputs, in the order they were given; each has all the frames, none is finished.
-    pub sinks: Vec<Box<dyn Sink>>,
+    /// The outputs, in the order they were given; each has all the frames or says why not, none is finished.
+    pub sinks: Vec<Filled>,
     pub report: Report,
 }
 
@@ -65,7 +71,7 @@ impl<'a> Measurement<'a> {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, FidelityMeter> {
-        self.meter.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.meter)
     }
 
     fn measure(&self, rendered: &Rendered) -> Result<(), AnimationError> {
@@ -95,9 +101,9 @@ impl<'a> Measurement<'a> {
 }
 
 /// Passes a renderer's steps on, and ends it where the run was told to stop at once.
-struct Steps<'a> {
-    observer: &'a dyn Observer,
-    token: &'a CancelToken,
+pub(crate) struct Steps<'a> {
+    pub observer: &'a dyn Observer,
+    pub token: &'a CancelToken,
 }
 
 impl BatchObserver for Steps<'_> {
@@ -112,24 +118,35 @@ pub(crate) fn run(
     frames: &Frames<'_>,
     renderer: &dyn Renderer,
     sinks: Vec<NamedSink>,
+    broadcast: Option<&Broadcast>,
     measurement: Option<&Measurement<'_>>,
     observer: &dyn Observer,
     token: &CancelToken,
 ) -> Result<Outcome, AnimationError> {
     let rendered_frames = AtomicU64::new(0);
-    let kept: Vec<Mutex<Option<Box<dyn Sink>>>> = sinks.iter().map(|_| Mutex::new(None)).collect();
+    let kept: Vec<Shelf> = sinks.iter().map(|_| Mutex::new(None)).collect();
+    // A run is over when there is nobody left to render for.
+    let takers_left = AtomicUsize::new(sinks.len());
+    let takers_left = &takers_left;
+    let is_over = move || match broadcast {
+        Some(broadcast) if broadcast.is_watched() => broadcast.is_cut(),
+        _ => takers_left.load(Ordering::Relaxed) == 0,
+    };
     let (width, height) = renderer.size();
     let (workers, batch) = (if renderer.is_parallel() { 1 } else { frames.workers }, renderer.batch().max(1));
     let spare = 2 * workers * batch + WAITING_FRAMES * (sinks.len() + 1);
     let pool = Pool::new(spare, move || RgbImage::new(width, height));
 
     let ((), report) = moue_engine::run(token, |scope| {
+        if let Some(broadcast) = broadcast {
+            broadcast.watch(scope.monitor());
+        }
         let (asked, to_render) = scope.channel::<Vec<Asked>>("asked", 2 * workers);
         let (rendered, to_hand_out) = scope.channel::<Vec<Rendered>>("rendered", 1);
 
         scope.stage("sample", move |stage| {
             for first in (0..frames.total).step_by(batch) {
-                if stage.is_finishing() {
+                if stage.is_finishing() || is_over() {
                     break;
                 }
                 let last = (first + batch as u64).min(frames.total);
@@ -155,8 +172,14 @@ pub(crate) fn run(
             takers.push(frames);
             let pool = pool.clone();
             scope.stage(&format!("write {name}"), move |_| {
-                let sink = write(sink, &to_write, &pool)?;
-                *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(sink);
+                let written = write(
+                    sink,
+                    &to_write,
+                    &pool,
+                    |rendered| rendered.frame,
+                    || takers_left.fetch_sub(1, Ordering::Relaxed),
+                )?;
+                *lock(kept) = Some(written);
                 Ok(())
             });
         }
@@ -174,7 +197,7 @@ pub(crate) fn run(
         });
 
         let rendered_frames = &rendered_frames;
-        scope.stage("hand out", move |_| {
+        scope.stage("hand out", move |stage| {
             while let Some(batch) = to_hand_out.recv()? {
                 for rendered in batch {
                     if let Some((measurement, frames)) = &tap
@@ -184,6 +207,9 @@ pub(crate) fn run(
                     }
                     for taker in &takers {
                         taker.send(rendered.clone())?;
+                    }
+                    if let Some(broadcast) = broadcast {
+                        broadcast.show(stage, &rendered.asked, &rendered.frame)?;
                     }
                     pool.give_shared(rendered.frame);
                     observer.rendered(rendered_frames.fetch_add(1, Ordering::Relaxed) + 1);
@@ -198,7 +224,7 @@ pub(crate) fn run(
     })?;
 
     let frames = rendered_frames.into_inner();
-    let take = |slot: Mutex<Option<Box<dyn Sink>>>| slot.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let take = |slot: Mutex<Option<_>>| slot.into_inner().unwrap_or_else(PoisonError::into_inner);
     let sinks: Vec<_> = kept.into_iter().filter_map(take).collect();
     if frames == 0 {
         // A motion has at least one frame: it was interrupted before that.
@@ -207,15 +233,31 @@ pub(crate) fn run(
     Ok(Outcome { frames, sinks, report })
 }
 
-/// Writes all frames; the sink is dropped, which leaves no file, when that fails or the run is torn down.
-fn write(
+/// Writes all frames. When that fails, the sink is dropped, which leaves no file, and the others go on without it. It is
+/// dropped too when the run is torn down.
+pub(crate) fn write<T, R>(
     mut sink: Box<dyn Sink>,
-    frames: &Receiver<Rendered>,
+    items: &Receiver<T>,
     pool: &Pool<RgbImage>,
-) -> Result<Box<dyn Sink>, StageError> {
-    while let Some(rendered) = frames.recv()? {
-        sink.write(&rendered.frame).map_err(AnimationError::from)?;
-        pool.give_shared(rendered.frame);
+    frame: impl Fn(T) -> Arc<RgbImage>,
+    failed: impl FnOnce() -> R,
+) -> Result<Filled, StageError> {
+    while let Some(item) = items.recv()? {
+        let frame_of_item = frame(item);
+        if let Err(error) = sink.write(&frame_of_item) {
+            drop(sink);
+            failed();
+            while let Some(item) = items.recv()? {
+                pool.give_shared(frame(item));
+            }
+            return Ok(Err(error));
+        }
+        pool.give_shared(frame_of_item);
     }
-    Ok(sink)
+    Ok(Ok(sink))
+}
+
+/// Locks what stays meaningful even if a holder panicked.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,6 @@
 //! The renderer: one portrait, any number of frames.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use glam::Vec2;
 use image::RgbImage;
@@ -22,12 +22,15 @@ const STILL: f32 = 1e-3;
 
 /// Renders one portrait with any expression.
 ///
-/// A frame depends on the expression alone: equal expressions give equal bytes, in any order and on any thread.
+/// A frame depends on the expression and the view alone: equal ones give equal bytes, in any order and on any thread.
 pub struct MeshRenderer {
     model: Model<'static>,
     stage: Stage,
     /// The portrait as the output shows it, unmoved.
     still: RgbImage,
+    /// The whole picture at the resolution to sample from, and the same ready to be sampled, for views that move.
+    texels: RgbImage,
+    backdrop: OnceLock<Texture>,
     eyes: [Eye; 2],
     mouth: Mouth,
     /// Triangles with the opening they lie in, from the top of the portrait to its bottom: neighbours in the picture
@@ -52,15 +55,13 @@ impl MeshRenderer {
         view: View,
         size: (u32, u32),
     ) -> Result<MeshRenderer, MeshError> {
-        let finite = view.origin.iter().all(|v| v.is_finite()) && view.scale.is_finite();
-        if size.0 == 0 || size.1 == 0 || picture.width() == 0 || picture.height() == 0 || !finite || view.scale <= 0.0 {
-            return Err(MeshError::Size { width: size.0, height: size.1, scale: view.scale });
-        }
+        check_size(view, size)?;
+        check_size(view, picture.dimensions())?;
         let model = Model::new(Rig::builtin()?, landmarks, rest)?;
         let (texels, scale) = for_output(picture, view.scale);
         let extent = |pick: fn(Vec2, Vec2) -> Vec2| model.rest_px.iter().copied().reduce(pick).unwrap_or_default();
         let (from, to) = (extent(Vec2::min) * scale, extent(Vec2::max) * scale);
-        let stage = Stage::new(view, Texture::cut(&texels, scale, from, to));
+        let stage = Stage::new(view, Arc::new(Texture::cut(&texels, scale, from, to)));
         let still = RgbImage::from_fn(size.0, size.1, |x, y| {
             let position = stage.picture_position(Vec2::new(x as f32 + 0.5, y as f32 + 0.5));
             image::Rgb(to_rgb(sample_picture(&texels, stage.texture_position(position))))
@@ -71,7 +72,8 @@ impl MeshRenderer {
         let mut triangles: Vec<_> = model.triangles.iter().copied().zip(openings).collect();
         let height = |triangle: [u16; 3]| triangle.map(|v| model.rest_px[v as usize].y).iter().sum::<f32>();
         triangles.sort_by(|(a, _), (b, _)| height(*a).total_cmp(&height(*b)));
-        Ok(MeshRenderer { model, stage, still, eyes, mouth, triangles, poses: Mutex::default() })
+        let (backdrop, poses) = (OnceLock::new(), Mutex::default());
+        Ok(MeshRenderer { model, stage, still, texels, backdrop, eyes, mouth, triangles, poses })
     }
 
     /// Renders one expression into `frame`, whatever it held.
@@ -84,22 +86,56 @@ impl MeshRenderer {
         if (found_width, found_height) != (width, height) {
             return Err(MeshError::Buffer { found_width, found_height, width, height });
         }
+        frame.copy_from_slice(&self.still);
+        self.draw(&self.stage, expression, frame);
+        Ok(())
+    }
+
+    /// Renders one expression as another `view` of the portrait shows it, into a `frame` of any size. Made for views
+    /// that move during a shot.
+    ///
+    /// The picture is sampled at the resolution of the view that the renderer was made for: views much less near than
+    /// that one alias, as if every `n`-th pixel were taken.
+    ///
+    /// # Errors
+    /// [`MeshError::Size`] for a view or a frame without pixels.
+    pub fn render_in(&self, view: View, expression: &Expression, frame: &mut RgbImage) -> Result<(), MeshError> {
+        let (width, height) = frame.dimensions();
+        check_size(view, (width, height))?;
+        let stage = Stage::new(view, self.stage.texture.clone());
+        let backdrop = self.backdrop.get_or_init(|| {
+            let size = Vec2::new(self.texels.width() as f32, self.texels.height() as f32);
+            Texture::cut(&self.texels, stage.texture.scale, Vec2::ZERO, size)
+        });
+        let place = |output: Vec2| stage.texture_position(stage.picture_position(output));
+        let x: Vec<f32> = (0..width).map(|x| place(Vec2::new(x as f32 + 0.5, 0.0)).x).collect();
+        let y = (0..height).map(|y| place(Vec2::new(0.0, y as f32 + 0.5)).y);
+        let mut rows = frame.as_mut().chunks_exact_mut(width as usize * 3);
+        backdrop.scan(&x, y, |_, colours| {
+            for (pixel, colour) in rows.next().into_iter().flat_map(|row| row.chunks_exact_mut(3)).zip(colours) {
+                pixel.copy_from_slice(&to_rgb(*colour));
+            }
+        });
+        self.draw(&stage, expression, frame);
+        Ok(())
+    }
+
+    /// Draws what an expression changes over the unmoved portrait.
+    fn draw(&self, stage: &Stage, expression: &Expression, frame: &mut RgbImage) {
         // A poisoned lock only means that another frame panicked; the buffers behind it are made anew for each use.
         let lock = || self.poses.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut pose = lock().pop().unwrap_or_default();
         self.model.pose(expression, &mut pose);
-        frame.copy_from_slice(&self.still);
         let changes = Changes {
-            eyes: [RIGHT, LEFT].map(|side| self.eyes[side].change(&self.stage, &self.model, &pose, &pose.eyes[side])),
-            mouth: self.mouth.change(&self.stage, &self.model, &pose),
+            eyes: [RIGHT, LEFT].map(|side| self.eyes[side].change(stage, &self.model, &pose, &pose.eyes[side])),
+            mouth: self.mouth.change(stage, &self.model, &pose),
         };
-        self.draw_skin(&pose, &changes, frame);
+        self.draw_skin(stage, &pose, &changes, frame);
         for side in [RIGHT, LEFT] {
-            self.eyes[side].draw(&self.stage, &self.model, &pose, &pose.eyes[side], changes.eyes[side], frame);
+            self.eyes[side].draw(stage, &self.model, &pose, &pose.eyes[side], changes.eyes[side], frame);
         }
-        self.mouth.draw(&self.stage, &self.model, &pose, changes.mouth, frame);
+        self.mouth.draw(stage, &self.model, &pose, changes.mouth, frame);
         lock().push(pose);
-        Ok(())
     }
 
     /// The portrait as the output shows it when nothing moves.
@@ -121,18 +157,16 @@ impl MeshRenderer {
         ]
     }
 
-    fn draw_skin(&self, pose: &Pose, changes: &Changes, frame: &mut RgbImage) {
-        let limit = (STILL / self.stage.scale).powi(2);
-        let texture = &self.stage.texture;
+    fn draw_skin(&self, stage: &Stage, pose: &Pose, changes: &Changes, frame: &mut RgbImage) {
+        let limit = (STILL / stage.scale).powi(2);
+        let texture = &stage.texture;
         for (triangle, opening) in self.triangles.iter().copied() {
             if triangle.iter().all(|&v| pose.displacement[v as usize].length_squared() < limit) {
                 continue;
             }
             let corners = triangle.map(|v| Corner {
-                out: self.stage.moved(&self.model, pose, v),
-                texture: self
-                    .stage
-                    .texture_position(self.model.rest_px[v as usize] + self.mouth.trim(v, changes.mouth)),
+                out: stage.moved(&self.model, pose, v),
+                texture: stage.texture_position(self.model.rest_px[v as usize] + self.mouth.trim(v, changes.mouth)),
             });
             // One that turns its back is hidden: where the skin folds, those that face us cover all of it.
             if !faces_us(corners.map(|corner| corner.out)) {
@@ -148,6 +182,14 @@ impl MeshRenderer {
             }
         }
     }
+}
+
+fn check_size(view: View, (width, height): (u32, u32)) -> Result<(), MeshError> {
+    let finite = view.origin.iter().all(|v| v.is_finite()) && view.scale.is_finite();
+    if width == 0 || height == 0 || !finite || view.scale <= 0.0 {
+        return Err(MeshError::Size { width, height, scale: view.scale });
+    }
+    Ok(())
 }
 
 /// How far each part has left the portrait, 0 to 1.

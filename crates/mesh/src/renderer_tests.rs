@@ -168,3 +168,25 @@ proptest! {
         prop_assert!(change <= 100, "{} from {from}: a pixel changed by {change} levels", shape.name());
     }
 }
+
+#[test]
+fn a_view_that_moves_shows_what_a_renderer_made_for_it_shows() {
+    let made_for = View { origin: [0.0, 0.0], scale: 1.7 };
+    let renderer = renderer(made_for, (256, 256));
+    let mut asked = Expression::NEUTRAL;
+    asked.set(Shape::JawOpen, 0.6);
+    asked.set(Shape::EyeBlinkLeft, 0.8);
+    let difference = |view: View, size: (u32, u32)| {
+        let mut direct = RgbImage::new(size.0, size.1);
+        self::renderer(view, size).render(&asked, &mut direct).unwrap();
+        let mut moved = RgbImage::from_pixel(size.0, size.1, image::Rgb([255, 0, 255]));
+        renderer.render_in(view, &asked, &mut moved).unwrap();
+        let differences = direct.iter().zip(moved.iter()).map(|(a, b)| u64::from(a.abs_diff(*b)));
+        differences.sum::<u64>() as f64 / direct.len() as f64
+    };
+    // At its own resolution and nearer nothing is lost, wherever it looks.
+    assert!(difference(made_for, (256, 256)) < 0.01);
+    assert!(difference(View { origin: [40.25, 31.5], scale: 2.3 }, (200, 120)) < 0.01);
+    let nowhere = View { origin: [f64::NAN, 0.0], scale: 1.0 };
+    assert!(renderer.render_in(nowhere, &asked, &mut RgbImage::new(8, 8)).is_err());
+}

@@ -1,5 +1,7 @@
 //! The output's geometry: how its pixels, the picture's and the texture's correspond.
 
+use std::sync::Arc;
+
 use glam::Vec2;
 use image::RgbImage;
 
@@ -10,11 +12,11 @@ pub(crate) struct Stage {
     origin: Vec2,
     /// Output pixels per picture pixel.
     pub scale: f32,
-    pub texture: Texture,
+    pub texture: Arc<Texture>,
 }
 
 impl Stage {
-    pub fn new(view: View, texture: Texture) -> Stage {
+    pub fn new(view: View, texture: Arc<Texture>) -> Stage {
         Stage { origin: Vec2::new(view.origin[0] as f32, view.origin[1] as f32), scale: view.scale as f32, texture }
     }
 

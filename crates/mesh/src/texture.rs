@@ -104,6 +104,38 @@ impl Texture {
         }
         sum
     }
+
+    /// What [`Self::sample`] gives, but for rounding, at every position of a grid: rows of `y`, each at all of `x`.
+    /// Where rows and columns are straight, the filter is applied along one and then along the other, which takes a
+    /// third of the time.
+    pub fn scan(&self, x: &[f32], y: impl Iterator<Item = f32>, mut row_of: impl FnMut(usize, &[Rgba])) {
+        let place = |position: f32, first: f32, last: f32| {
+            let along = (position - first).clamp(0.0, last);
+            (along as usize, weights(along.fract()))
+        };
+        let columns: Vec<(usize, [f32; 4])> = x.iter().map(|x| place(*x, self.first.x, self.last.x)).collect();
+        let from = columns.iter().map(|(column, _)| *column).min().unwrap_or(0);
+        let to = columns.iter().map(|(column, _)| column + 4).max().unwrap_or(0);
+        let (mut blend, mut out) = (vec![[0.0; 4]; to.saturating_sub(from)], vec![[0.0; 4]; x.len()]);
+        for (index, y) in y.enumerate() {
+            let (row, wy) = place(y, self.first.y, self.last.y);
+            let line = |tap: usize| &self.pixels[(row + tap) * self.width..][from..to];
+            let taps = line(0).iter().zip(line(1)).zip(line(2)).zip(line(3));
+            for (blend, (((a, b), c), d)) in blend.iter_mut().zip(taps) {
+                for lane in 0..4 {
+                    blend[lane] = (a[lane] * wy[0] + b[lane] * wy[1]) + (c[lane] * wy[2] + d[lane] * wy[3]);
+                }
+            }
+            for (out, (column, wx)) in out.iter_mut().zip(&columns) {
+                let taps = &blend[column - from..column - from + 4];
+                for lane in 0..4 {
+                    out[lane] = (taps[0][lane] * wx[0] + taps[1][lane] * wx[1])
+                        + (taps[2][lane] * wx[2] + taps[3][lane] * wx[3]);
+                }
+            }
+            row_of(index, &out);
+        }
+    }
 }
 
 /// The colour at a position of the whole picture, as [`Texture::sample`] computes it.
@@ -198,6 +230,19 @@ mod tests {
             let (a, b) = (texture.sample(position), sample_picture(&picture, position));
             assert!((0..3).all(|lane| (a[lane] - b[lane]).abs() < 0.02), "{position} {a:?} {b:?}");
         }
+    }
+
+    #[test]
+    fn scanning_is_sampling() {
+        let texture = Texture::cut(&picture(), Vec2::ONE, Vec2::ZERO, Vec2::new(31.0, 23.0));
+        let x: Vec<f32> = (-4..90).map(|step| step as f32 * 0.37).collect();
+        let y: Vec<f32> = (-4..60).map(|step| step as f32 * 0.41).collect();
+        texture.scan(&x, y.iter().copied(), |row, colours| {
+            for (x, colour) in x.iter().zip(colours) {
+                let sampled = texture.sample(Vec2::new(*x, y[row]));
+                assert!((0..3).all(|lane| (sampled[lane] - colour[lane]).abs() < 0.01), "{x} {}", y[row]);
+            }
+        });
     }
 
     #[test]
