@@ -1,0 +1,103 @@
+"""The model card of an exported checkpoint: what its training took, and what evaluate.py found.
+
+python card.py RUN FOLDER [--evaluation RUN/evaluation.json]      writes FOLDER/README.md
+"""
+
+import argparse
+import json
+import pathlib
+
+import networks
+
+STAGES = {
+    "vae": "VAE", "decoder": "VAE's decoder, alone", "recogniser": "recogniser", "base": "text model and UNet",
+    "expression": "expression adapter", "reference": "reference adapter",
+}  # fmt: skip
+CARD = """# Toy faces: a checkpoint that paints drawn faces
+
+A test instrument and an example, trained from scratch on procedurally drawn cartoon faces by `tools/toyfaces`.
+**It is not the Arc2Face model**, holds nothing of its weights, and says nothing about its quality. It has the same
+architecture at a small width, the same files and the same names, so everything that moue does with the real model can
+be tried and measured with it.
+
+It paints {side}x{side} pictures of faces such as `examples/portraits/toyface.png`, moved by eight of the 55 FLAME
+values as in `examples/tracks/toyface.csv`: `exp_00` smile, `exp_01` width of the mouth, `exp_02` brows, `exp_03` the
+mouth's and `exp_04` the brows' asymmetry, both eyelids, and `jaw_x`. What these components move is its own convention,
+not FLAME's. The recogniser (`antelopev2/arcface.onnx`) knows drawn faces only. Weights are f16, the recogniser's f32.
+
+| trained | steps | hours | last loss |
+| --- | --- | --- | --- |
+{rows}
+
+Hours are by the clock, on two CPU cores that other work kept busy for most of the time.
+{found}
+Licence: as the rest of this repository. No photograph and no published weight went into it.
+"""
+FOUND = """
+## What it does
+
+By `evaluate.py`, {persons} persons and looks that it was not trained on, DPM-Solver++ in {steps} steps, guidance 3:
+
+| driven part | correlation of asked and seen: mean | worst |
+| --- | --- | --- |
+{parts}
+
+- Identity, as cosines of the recogniser's vectors: a frame with its clip's mean {within} or more, two persons' frames
+  {between} or less, frames with their portrait {own} on average.
+- Hair and background: a mean error of {with_} with the reference adapter, {without} without (pixels 0 to 1).
+- Guidance 1, 3, 5: cosine with the portrait {cosines}; movement of the jaw {jaws}; mean correlation {means}.
+- Few steps, mean correlation over the parts: {few}.
+"""
+
+
+def last_row(run, stage):
+    """Step, seconds and loss of the log's last line."""
+    file = run / f"{stage}.csv"
+    lines = file.read_text().splitlines() if file.exists() else []
+    if not lines:
+        return None
+    step, seconds, numbers = lines[-1].split(",", 2)
+    losses = dict(pair.split("=") for pair in numbers.split(","))
+    return int(step), int(seconds), float(losses["loss"])
+
+
+def answers(found):
+    """What evaluate.py wrote, in words."""
+
+    def listed(key):
+        return ", ".join(str(row[key]) for row in found["guidance"].values())
+
+    identity, error = found["identity"], found["error around the face"]
+    few = [f"{name} {sum(parts.values()) / len(parts):.2f}" for name, parts in found["few steps"].items()]
+    return FOUND.format(
+        persons=found["persons"], steps=found["steps"],
+        parts="\n".join(f"| {name} | {mean} | {worst} |" for name, (mean, worst) in found["correlation"].items()),
+        within=identity["least cosine with the clip's mean"],
+        between=identity["largest cosine between two persons' frames"],
+        own=identity["mean cosine with the portrait"], with_=error["with"], without=error["without"],
+        cosines=listed("cosine with the portrait"), jaws=listed("movement of the jaw"),
+        means=listed("mean correlation"), few="; ".join(few),
+    )  # fmt: skip
+
+
+def card(run, side, evaluation=None):
+    rows = []
+    for stage, name in STAGES.items():
+        if found := last_row(run, stage):
+            rows.append(f"| {name} | {found[0]} | {found[1] / 3600:.2f} | {found[2]:.4f} |")
+    found = answers(json.loads(evaluation.read_text())) if evaluation else ""
+    return CARD.format(side=side, rows="\n".join(rows), found=found)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=pathlib.Path)
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--evaluation", type=pathlib.Path)
+    options = parser.parse_args()
+    text = card(options.run, networks.config(options.run)["side"], options.evaluation)
+    (options.folder / "README.md").write_text(text)
+
+
+if __name__ == "__main__":
+    main()

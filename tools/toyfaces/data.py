@@ -1,0 +1,88 @@
+"""The pictures to train on, drawn once and kept on disk.
+
+    python data.py RUN [--persons 3000] [--side 128] [--processes 2]
+
+Each person has two looks, each look four expressions: pictures.npy (N, side, side, 3) of uint8 and values.npy (N, 55).
+Picture i shows person i // 8 in look i // 4. Stopped and started again, it goes on where it was.
+"""
+
+import argparse
+import multiprocessing
+import pathlib
+import time
+
+import numpy as np
+
+import draw
+import faces
+
+LOOKS, EXPRESSIONS = 2, 4
+PER_PERSON = LOOKS * EXPRESSIONS
+# Persons and looks from this seed on are never trained on.
+HELD_OUT = 10_000_000
+
+
+def expression_of(index):
+    """Of a picture; the first of each look is at rest in every other person."""
+    values = faces.random_expression(np.random.default_rng([3, index]))
+    at_rest = index % EXPRESSIONS == 0 and index // PER_PERSON % 2 == 0
+    return np.zeros_like(values) if at_rest else values
+
+
+def picture_of(index, side):
+    person, look = faces.Person.of_seed(index // PER_PERSON), faces.Look.of_seed(index // EXPRESSIONS)
+    return draw.draw(person, look, expression_of(index), side)
+
+
+def fill(job):
+    folder, start, end, side = job
+    pictures = np.lib.format.open_memmap(folder / "pictures.npy", "r+")
+    for index in range(start, end):
+        pictures[index] = picture_of(index, side)
+    pictures.flush()
+    return end
+
+
+class Pictures:
+    """What `data.py` wrote, as far as it is."""
+
+    def __init__(self, run):
+        run = pathlib.Path(run)
+        self.pictures = np.load(run / "pictures.npy", mmap_mode="r")
+        self.values = np.load(run / "values.npy")
+        self.count = int((run / "pictures.done").read_text())
+        self.count -= self.count % PER_PERSON
+
+    def batch(self, indices):
+        """(N, 3, side, side) of -1..1."""
+        import torch
+
+        chosen = np.ascontiguousarray(self.pictures[indices])
+        return torch.from_numpy(chosen).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=pathlib.Path)
+    parser.add_argument("--persons", type=int, default=3000)
+    parser.add_argument("--side", type=int, default=128)
+    parser.add_argument("--processes", type=int, default=2)
+    options = parser.parse_args()
+    options.run.mkdir(parents=True, exist_ok=True)
+    count, side = options.persons * PER_PERSON, options.side
+    target, done = options.run / "pictures.npy", options.run / "pictures.done"
+    if not target.exists():
+        np.lib.format.open_memmap(target, "w+", np.uint8, (count, side, side, 3)).flush()
+        np.save(options.run / "values.npy", np.stack([expression_of(i) for i in range(count)]))
+        done.write_text("0")
+    start, began, step = int(done.read_text()), time.time(), 200
+    jobs = [(options.run, at, min(at + step, count), side) for at in range(start, count, step)]
+    with multiprocessing.Pool(options.processes) as pool:
+        for end in pool.imap(fill, jobs):
+            done.write_text(str(end))
+            if end % 2000 == 0 or end == count:
+                print(f"{end} of {count} pictures, {(end - start) / (time.time() - began):.0f} a second", flush=True)
+
+
+if __name__ == "__main__":
+    main()

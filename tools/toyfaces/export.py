@@ -1,0 +1,110 @@
+"""Writes what was trained in the official layout, in f16.
+
+    python export.py RUN OUT [--untrained]
+
+OUT gets arc2face, encoder, exp_adapter, ref_adapter, vae, scheduler, tokenizer and antelopev2/arcface.onnx (which
+stays f32). `--untrained` writes networks that have learnt nothing, to try whether a program can read them.
+"""
+
+import argparse
+import json
+import pathlib
+import shutil
+
+import torch
+from diffusers import PNDMScheduler
+from safetensors.torch import save_file
+
+import attention
+import diffusion
+import networks
+import training
+from card import card
+from latents import load_recogniser, load_vae
+from train_expression import adapter
+
+PARTS = ["antelopev2", "arc2face", "encoder", "exp_adapter", "ref_adapter", "vae", "scheduler", "tokenizer"]
+
+
+def half(tensors):
+    return {name: tensor.detach().half().contiguous().clone() for name, tensor in tensors.items()}
+
+
+def tokenizer(folder):
+    folder.mkdir(parents=True)
+    (folder / "vocab.json").write_text(json.dumps(networks.VOCABULARY, ensure_ascii=False), encoding="utf-8")
+    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *networks.MERGES]) + "\n", encoding="utf-8")
+    settings = {"model_max_length": networks.POSITIONS, "do_lower_case": True, "tokenizer_class": "CLIPTokenizer"}
+    settings |= {"bos_token": networks.START, "eos_token": networks.END}
+    settings |= {"unk_token": networks.END, "pad_token": networks.END}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=1) + "\n")
+
+
+def recogniser(file, model):
+    file.parent.mkdir(parents=True)
+    torch.onnx.export(
+        model, torch.zeros(1, 3, 112, 112), file, opset_version=13, input_names=["input.1"], output_names=["embedding"]
+    )
+
+
+def adapters(out, sizes, unet, run, untrained):
+    cross, own = attention.install(unet, attention.Context(), sizes["hidden"], sizes["lora_rank"])
+    expression = adapter(sizes, cross)
+    loras = training.Trained(loras=torch.nn.ModuleDict({k.replace(".", "/"): p.lora for k, p in own.items()}))
+    if not untrained:
+        training.load_average(run, "expression", expression)
+        training.load_average(run, "reference", loras)
+    (out / "exp_adapter").mkdir()
+    parts = {
+        "image_proj": half(expression.image_proj.state_dict()),
+        "ip_adapter": half(expression.ip_adapter.state_dict()),
+    }
+    torch.save(parts, out / "exp_adapter" / "exp_adapter.bin")
+    (out / "ref_adapter").mkdir()
+    tensors = {}
+    for block, processor in own.items():
+        for layer, tensor in processor.lora.state_dict().items():
+            tensors[f"unet.{block}.{layer.replace('to_out_0', 'to_out.0')}"] = tensor
+    save_file(half(tensors), out / "ref_adapter" / "pytorch_lora_weights.safetensors")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=pathlib.Path)
+    parser.add_argument("out", type=pathlib.Path)
+    parser.add_argument("--untrained", action="store_true")
+    options = parser.parse_args()
+    run, out, sizes = options.run, options.out, networks.config(options.run)
+    for part in PARTS:
+        shutil.rmtree(out / part, ignore_errors=True)
+    torch.manual_seed(0)
+    if options.untrained:
+        vae, text, unet = networks.vae(sizes), networks.text_model(sizes), networks.unet(sizes)
+        net, scaling = networks.Recogniser().eval(), 1.0
+    else:
+        vae, net, (text, unet) = load_vae(run, decoder=True), load_recogniser(run), diffusion.load_base(run)
+        scaling = json.loads((run / "scaling.json").read_text())["scaling_factor"]
+    tokenizer(out / "tokenizer")
+    recogniser(out / "antelopev2" / "arcface.onnx", net)
+    text.half()
+    (out / "encoder").mkdir()
+    text.config.torch_dtype = "float16"
+    text.config.save_pretrained(out / "encoder")
+    torch.save(half(text.state_dict()), out / "encoder" / "pytorch_model.bin")
+    vae.register_to_config(scaling_factor=scaling)
+    vae.half().save_pretrained(out / "vae")
+    unet.half().save_pretrained(out / "arc2face")
+    adapters(out, sizes, unet.float(), run, options.untrained)
+    schedule = diffusion.NOISE_SCHEDULE
+    PNDMScheduler(**schedule, skip_prk_steps=True, steps_offset=1).save_pretrained(out / "scheduler")
+    if not options.untrained:
+        (out / "README.md").write_text(card(run, sizes["side"]))
+    for file in out.rglob("*"):
+        if file.is_file():
+            file.chmod(0o644)
+    size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
+    print(f"{out}: {size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""All stages: pictures; VAE and recogniser; latents; base, with the VAE's decoder beside it; the two adapters.
+
+    python train.py RUN [--out FOLDER]
+
+Stopped (Ctrl-C) and started again with the same arguments, it goes on where it was. Larger, longer or sharper:
+
+    --width 2      twice the channels of VAE and UNet
+    --side 256     pictures of 256x256
+    --longer 3     three times the steps
+    --persons N    how many persons are drawn to train on
+    --device cuda  where to train; the default is a GPU where there is one
+
+The sizes are written to RUN/config.json when a run begins and stay as they are; --longer may grow later, for the base
+and what comes after it. With --out, the checkpoint is written there in the end.
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+
+import networks
+
+HERE = pathlib.Path(__file__).resolve().parent
+# Stages that run at once, with their steps.
+ROUNDS = [{"vae": 3400, "recogniser": 2800}, {"base": 5000, "decoder": 6000}, {"expression": 3000}, {"reference": 1500}]
+SCRIPTS = {"decoder": ["train_vae.py", "--decoder"]}
+
+
+def sizes_of(options):
+    sizes = dict(networks.CONFIG, side=options.side)
+    for key in ("vae", "unet"):
+        sizes[key] = [int(width * options.width) for width in sizes[key]]
+    sizes["heads"] = [int(heads * options.width) for heads in sizes["heads"]]
+    return sizes
+
+
+def start(script, *arguments):
+    command = [sys.executable, str(HERE / script), *map(str, arguments)]
+    print("+", " ".join(command[1:]), flush=True)
+    return subprocess.Popen(command)
+
+
+def run(script, *arguments):
+    if start(script, *arguments).wait():
+        sys.exit(f"{script} failed")
+
+
+def done_steps(folder, stage):
+    """How many steps a stage has had."""
+    import torch
+
+    file = folder / f"{stage}.pt"
+    return torch.load(file, map_location="cpu")["step"] if file.exists() else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=pathlib.Path)
+    parser.add_argument("--out", type=pathlib.Path)
+    parser.add_argument("--width", type=float, default=1)
+    parser.add_argument("--side", type=int, default=128)
+    parser.add_argument("--longer", type=float, default=1)
+    parser.add_argument("--persons", type=int, default=3000)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device")
+    parser.add_argument("--one-by-one", action="store_true", help="no two stages at once, as for one GPU")
+    options = parser.parse_args()
+    folder = options.run
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "config.json").exists():
+        (folder / "config.json").write_text(json.dumps(sizes_of(options)) + "\n")
+    common = ["--device", options.device] if options.device else []
+    side = networks.config(folder)["side"]
+    run("data.py", folder, "--persons", options.persons, "--side", side, "--processes", options.threads)
+    # Once there are latents, the networks that made them stay as they are.
+    for stages in ROUNDS[1:] if (folder / "scaling.json").exists() else ROUNDS:
+        wanted = {stage: int(steps * options.longer) for stage, steps in stages.items()}
+        if "base" in wanted and not (folder / "scaling.json").exists():
+            run("latents.py", folder, "--threads", options.threads, *common)
+        missing = {stage: steps for stage, steps in wanted.items() if done_steps(folder, stage) < steps}
+        threads = ["--threads", max(options.threads // max(len(missing), 1), 1)]
+        started = []
+        for stage, steps in missing.items():
+            script, *more = SCRIPTS.get(stage, [f"train_{stage}.py"])
+            started.append(start(script, folder, *more, "--steps", steps, *common, *threads))
+            if options.one_by_one:
+                started[-1].wait()
+        try:
+            failed = [process.wait() for process in started]
+        except KeyboardInterrupt:
+            # They have heard it too, and save what they have.
+            failed = [process.wait() or True for process in started]
+        if any(failed) or any(done_steps(folder, stage) < steps for stage, steps in missing.items()):
+            sys.exit(f"{', '.join(missing)}: stopped; the same command goes on with it")
+    if options.out:
+        run("export.py", folder, options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""What all stages share: a loop that can be stopped and resumed, an average of the weights, a log."""
+
+import argparse
+import copy
+import math
+import pathlib
+import signal
+import time
+
+import numpy as np
+import torch
+
+
+def arguments(doc, steps, batch, rate):
+    """A parser with the options that every stage has."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=pathlib.Path, help="folder of pictures, checkpoints and logs")
+    parser.add_argument("--steps", type=int, default=steps, help=f"in all, resumed ones included ({steps})")
+    parser.add_argument("--batch", type=int, default=batch, help=f"pictures a step ({batch})")
+    parser.add_argument("--rate", type=float, default=rate, help=f"learning rate at its highest ({rate})")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long; resume later")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    return parser
+
+
+def begin(parser):
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    return options
+
+
+def random_of(stage, step):
+    """Random numbers of one step: the same ones however often the training was stopped before."""
+    return np.random.default_rng([sum(stage.encode()), step])
+
+
+class Trained(torch.nn.Module):
+    """The parts of a stage that learn, by name."""
+
+    def __init__(self, **parts):
+        super().__init__()
+        for name, part in parts.items():
+            self.add_module(name, part)
+
+
+def weights_file(run, stage):
+    return pathlib.Path(run) / f"{stage}.pt"
+
+
+def load_average(run, stage, module):
+    """Puts the averaged weights of a trained stage into `module`; how many steps it has had."""
+    state = torch.load(weights_file(run, stage), map_location="cpu")
+    module.load_state_dict(state["average"])
+    return state["step"]
+
+
+def train(stage, options, module, loss_of, every=50, keep=500, rates=None):
+    """Minimises `loss_of(step, rng)`, which gives the loss and a dict of numbers for the log.
+
+    The learning rate rises over 100 steps and falls to a fiftieth in the last 30 % of the steps.
+    `rates`: factors of the learning rate by the name of a part of `module`.
+    """
+    rates = rates or {}
+    # The average is over about a tenth of the steps.
+    decay = 1 - 10 / max(options.steps, 100)
+    groups = [
+        {"params": [p for p in part.parameters() if p.requires_grad], "factor": rates.get(name, 1.0)}
+        for name, part in module.named_children()
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=options.rate, betas=(0.9, 0.99), weight_decay=0.0, foreach=True)
+    average = copy.deepcopy(module).requires_grad_(False)
+    file, step, spent = weights_file(options.run, stage), 0, 0.0
+    if file.exists():
+        state = torch.load(file, map_location=options.device)
+        module.load_state_dict(state["weights"])
+        average.load_state_dict(state["average"])
+        optimizer.load_state_dict(state["optimizer"])
+        # A factor may have been changed since.
+        for group, (name, _) in zip(optimizer.param_groups, module.named_children(), strict=True):
+            group["factor"] = rates.get(name, 1.0)
+        step, spent = state["step"], state["seconds"]
+        print(f"{stage}: resumed at step {step}", flush=True)
+    stopped = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.append(True))
+
+    def save():
+        state = {"step": step, "seconds": spent + time.time() - began, "weights": module.state_dict()}
+        state |= {"average": average.state_dict(), "optimizer": optimizer.state_dict()}
+        torch.save(state, file.with_suffix(".part"))
+        file.with_suffix(".part").replace(file)
+
+    began, seen = time.time(), []
+    with (options.run / f"{stage}.csv").open("a") as log:
+        while step < options.steps and not stopped and time.time() - began < options.minutes * 60:
+            left = (options.steps - step) / (0.3 * options.steps)
+            rate = options.rate * min((step + 1) / 100, 1, max(left, 0.02))
+            for group in optimizer.param_groups:
+                group["lr"] = rate * group["factor"]
+            loss, numbers = loss_of(step, random_of(stage, step))
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+            optimizer.step()
+            step += 1
+            with torch.no_grad():
+                share = 1 - min(decay, step / (step + 10))
+                pairs = list(zip(average.state_dict().values(), module.state_dict().values(), strict=True))
+                floats = [pair for pair in pairs if pair[0].dtype.is_floating_point]
+                torch._foreach_lerp_([old for old, _ in floats], [new for _, new in floats], share)
+                for old, new in pairs:
+                    if not old.dtype.is_floating_point:
+                        old.copy_(new)
+            seen.append({"loss": loss.item()} | {k: float(v) for k, v in numbers.items()})
+            if step % every == 0:
+                means = {k: float(np.mean([row[k] for row in seen if k in row])) for row in seen for k in row}
+                text = ",".join(f"{k}={v:.5f}" for k, v in means.items())
+                log.write(f"{step},{spent + time.time() - began:.0f},{text}\n")
+                log.flush()
+                seen = []
+            if step % keep == 0:
+                save()
+    save()
+    print(f"{stage}: {step} of {options.steps} steps, {spent + time.time() - began:.0f} s", flush=True)
+    return average
