@@ -7,7 +7,7 @@ CARGO ?= cargo
 TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 MOUE := $(TARGET_DIR)/release/moue
 
-.PHONY: help demo build cuda test check bench closed-loop memory setup clean
+.PHONY: help demo demo-diffusion build cuda test check bench closed-loop memory setup clean
 
 help: ## List the targets
 	@echo 'make TARGET, where TARGET is one of:'
@@ -18,6 +18,11 @@ demo: build ## Animate the example portrait: out/demo.mp4 and the contact sheet 
 	$(MOUE) animate examples/portraits/astronaut.png examples/tracks/emotions.csv \
 	  --framing head --size 512x512 -o out/demo.mp4 -o out/demo.png --overwrite
 	@scripts/after-demo.sh $(MOUE)
+
+demo-diffusion: build ## Paint drawn faces with the toy checkpoint: out/toyface-diffusion.mp4 (no real model; minutes on a CPU)
+	@mkdir -p out
+	$(MOUE) animate examples/portraits/toyface.png examples/tracks/toyface.csv --renderer diffusion \
+	  --models examples/models/toyfaces --size 128x128 --steps 12 -o out/toyface-diffusion.mp4 -o out/toyface-diffusion.png --overwrite
 
 build: ## Build the optimised program (installs system packages that are missing)
 	@scripts/setup.sh build

@@ -2,14 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
+mod driving;
 mod harness;
 mod inspect;
 mod interrupt;
+mod live;
 mod models;
 mod motions;
 mod options;
 mod outputs;
 mod painting;
 mod portraits;
+mod preview;
+mod storyboards;
 mod talk;
 mod writing;

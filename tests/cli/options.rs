@@ -28,8 +28,8 @@ fn wrong_options_are_refused_before_any_work() {
         (&["-o", "./a.mp4"], &["named twice", "hint: "]),
         (&["-o", "nowhere.png", "--overwrite"], &["nowhere.png is what is read", "hint: "]),
         (&["-o", "b.avi"], &["b.avi", ".mp4"]),
-        (&["-o", "rtmp://127.0.0.1/live"], &["network outputs come later", "hint: "]),
-        (&["-o", "http://127.0.0.1/a.mp4"], &["network outputs come later"]),
+        (&["-o", "rtmp://127.0.0.1/live"], &["stream key", "hint: "]),
+        (&["-o", "http://127.0.0.1/a.mp4"], &["nothing is streamed by 'http'"]),
         (&["--quiet", "-v"], &["--quiet"]),
         (&["--colour"], &["--colour"]),
     ] {
@@ -69,11 +69,28 @@ fn mistakes_in_a_preset_are_pointed_at() {
     let bench = Bench::new();
     bench.write("bad.yaml", b"moue: 1\nfps: 25\nframming: head\n");
     let ran = bench.run(&["animate", "me.png", "motion.csv", "--pipeline", "bad.yaml"]);
-    ran.failed(2, &["bad.yaml:3:1", "framming: head", "^^^^^^^^", "did you mean `framing`?"]);
+    ran.failed(2, &["bad.yaml:3:1: error: ", "framming: head", "^^^^^^^^", "did you mean `framing`?"]);
 
     bench.write("range.yaml", b"moue: 1\noutputs:\n  - to: a.mp4\n    encoder:\n      crf: 99\n");
     let ran = bench.run(&["animate", "me.png", "motion.csv", "--pipeline", "range.yaml"]);
-    ran.failed(2, &["range.yaml:5:7", "crf: 99"]);
+    ran.failed(2, &["range.yaml:5:12: error: found 99", "crf: 99"]);
+}
+
+#[test]
+fn presets_are_listed_shown_and_described() {
+    let bench = Bench::new();
+    let listed = bench.run(&["pipelines"]);
+    let names: Vec<&str> =
+        listed.succeeded().stdout.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(names[..3], ["mesh-mp4", "diffusion-mp4", "rtmp-preview"]);
+    assert_eq!(names.len(), 8);
+    for name in names {
+        let text = bench.run(&["pipelines", "show", name]).succeeded().stdout.clone();
+        let committed = fs::read_to_string(repository(&format!("pipelines/{name}.yaml"))).unwrap();
+        assert_eq!(text.trim_end(), committed.trim_end());
+    }
+    bench.run(&["pipelines", "show", "mesh-mp5"]).failed(2, &["did you mean 'mesh-mp4'"]);
+    assert_eq!(bench.run(&["pipelines", "schema"]).succeeded().json()["title"], "moue run preset, version 1");
 }
 
 #[test]
@@ -107,7 +124,7 @@ fn help_teaches() {
         "--framing",
         "512x512",
         "--gain",
-        "mesh-mp4",
+        "moue pipelines",
         "Output:",
         "Picture:",
         "Motion:",

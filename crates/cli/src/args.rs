@@ -1,20 +1,32 @@
 //! The command line.
 
+mod looking;
 mod models;
+mod motion;
+mod storyboard;
+mod track;
 
+pub use looking::*;
 pub use models::*;
+pub use motion::*;
+pub use storyboard::*;
+pub use track::*;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use moue_animation::{Device, Framing, SchedulerKind, Size};
-use moue_timeline::{FrameRate, Gains};
+use moue_timeline::FrameRate;
 
 const EXAMPLES: &str = "\
 Examples:
   moue animate me.jpg take1.csv -o me.mp4
   moue animate me.jpg take1.csv --framing head --size 512x512 -o me.gif -o sheet.png
-  moue inspect me.jpg --annotate seen.png
+  moue animate me.jpg driving.mp4 -o me.mp4
+  moue storyboard film.yaml -o film.mp4 -o board.html
+  moue track driving.mp4 -o take.csv
+  moue inspect take.csv --plot curves.png
+  moue measure me.mp4 --motion take1.csv --portrait me.jpg
   moue models list
   moue doctor
 
@@ -24,7 +36,7 @@ Exit codes:
   2    the command line asks for something that cannot be
   130  interrupted (Ctrl-C), whether files were finished or not";
 
-/// Animates a portrait by blendshapes.
+/// Animates a portrait by its expression.
 #[derive(Debug, Parser)]
 #[command(name = "moue", version, after_help = EXAMPLES, max_term_width = 110, propagate_version = true)]
 pub struct Cli {
@@ -49,11 +61,28 @@ pub enum Command {
     /// Turn a portrait and a motion into a film
     #[command(long_about = ANIMATE_LONG)]
     Animate(Box<AnimateArgs>),
-    /// Show what the tracker sees in a picture
+    /// Turn a storyboard into panels and a film
+    #[command(long_about = STORYBOARD_LONG)]
+    Storyboard(Box<StoryboardArgs>),
+    /// Read the motion of a face off a video, or a track of any kind, and write it as a track
+    #[command(long_about = TRACK_LONG)]
+    Track(Box<TrackArgs>),
+    /// Cut, combine and change tracks
+    #[command(long_about = EDIT_LONG)]
+    Edit(Box<EditArgs>),
+    /// Show what is seen in a picture, or what is in a motion
     #[command(long_about = INSPECT_LONG)]
-    Inspect(InspectArgs),
+    Inspect(Box<InspectArgs>),
+    /// Measure a rendered video: expression, identity, steadiness
+    #[command(long_about = MEASURE_LONG)]
+    Measure(Box<MeasureArgs>),
+    /// Fit a map between ARKit and FLAME coefficients
+    #[command(long_about = CALIBRATE_LONG)]
+    Calibrate(Box<CalibrateArgs>),
     /// List, fetch and check the diffusion renderer's model files
     Models(ModelsArgs),
+    /// List the run presets that `--pipeline` takes
+    Pipelines(PipelinesArgs),
     /// List what this machine can do, and what is missing
     Doctor(DoctorArgs),
 }
@@ -61,21 +90,27 @@ pub enum Command {
 const ANIMATE_LONG: &str = "\
 Turn a portrait and a motion into a film.
 
-PORTRAIT is a PNG, JPEG or WebP picture with a face in it. MOTION says what the face does over time, as \
-coefficients of Apple's 52 ARKit blendshapes (jawOpen, mouthSmileLeft, ...) and the head's rotation. It may be
+PORTRAIT is a PNG, JPEG or WebP picture with a face in it. MOTION says what the face does over time. It may be
 
-  - a recording of the Live Link Face app (CSV),
-  - the JSON of MediaPipe's Face Landmarker, frame by frame,
-  - a table of your own (CSV): a column `time` in seconds, then columns named after the shapes (0 to 1), \
-and optionally head_yaw, head_pitch, head_roll in degrees,
-  - for --renderer diffusion: FLAME coefficients, as .npy or .npz arrays of 50, 53 or 55 columns, or as columns \
-exp_00 .. exp_49, eyelid_left, eyelid_right, jaw_x, jaw_y, jaw_z of a table.
+  - a video of a face: a file, a folder of pictures, or an address (https://, rtmp://, v4l2:///dev/video0 with --end). \
+Its sound goes along,
+  - a track: a recording of the Live Link Face app, iFacialMocap, Audio2Face, MediaPipe's Face Landmarker, VHAP, \
+flame-head-tracker, EMOCA, NumPy arrays, or a table of your own (CSV): a column `time` in seconds, then columns named \
+after Apple's 52 ARKit shapes (0 to 1) or FLAME's coefficients (exp_00 .. exp_49, eyelid_left, eyelid_right, jaw_x, \
+jaw_y, jaw_z), and optionally head_yaw, head_pitch, head_roll in degrees.
 
-The file's content decides, not its name. Shapes that it does not mention stay at rest.
+The content decides what it is, not the name (see `moue track --help`). Shapes that it does not mention stay at rest.
+
+The mesh renderer is moved by ARKit shapes, the diffusion renderer by FLAME coefficients. Lids and jaw of the one move \
+the other as they are; all else takes a map (--map, see `moue calibrate`).
 
 Coefficients are absolute: 0 is a neutral feature, so a portrait that smiles has its smile undone first, and a \
 smile of 0.5 is a smile of 0.5. With --relative they move the face away from the expression in the portrait \
 instead. The head always turns from where the portrait has it.
+
+Beside files there may be live outputs: streams (rtmp://, rtmps://, srt://, HLS) and a page in the browser \
+(preview://). Frames then leave in real time; files get every frame, live outputs the newest. Streams that break are \
+tried again until they are there. With a live output, a camera or a stream as MOTION is followed as it comes.
 
 Ctrl-C once finishes the files with what has been rendered; twice stops at once and leaves no file.";
 
@@ -89,9 +124,15 @@ Examples:
     moue animate me.jpg take1.csv --start 3s --end 5s --fps 30 --gain 'mouthSmile=1.5,head=0' -o a.webm
   Frames as PNG files, into a folder
     moue animate me.jpg take1.csv -o frames/
+  A video drives it, with its sound; its resting face is a picture of the driver
+    moue animate me.jpg driving.mp4 --neutral driver.jpg -o me.mp4
   Painted by the diffusion renderer, from FLAME coefficients
     moue models pull
     moue animate me.jpg flame.npz --renderer diffusion -o painted.mp4
+  Live: a stream and a file; a page with sliders, again and again; a camera that drives the portrait
+    moue animate me.jpg take1.csv -o rtmp://localhost/live/preview -o me.mp4
+    moue animate me.jpg take1.csv --loop -o preview://127.0.0.1:8080
+    moue animate me.jpg v4l2:///dev/video0 --inset -o preview://127.0.0.1:8080
   How well does the face obey? Measures every fifth frame; the table goes to stdout
     moue animate me.jpg take1.csv --framing head --measure -o me.mp4";
 
@@ -101,13 +142,15 @@ Examples:
 pub struct AnimateArgs {
     /// Picture with the face to animate: PNG, JPEG or WebP
     pub portrait: PathBuf,
-    /// What the face does: Live Link Face CSV, MediaPipe JSON, a table with a time column, or FLAME arrays
-    pub motion: PathBuf,
+    /// What the face does: a video, an address, or a track of any kind
+    pub motion: String,
 
-    /// File or folder to write; may be given several times
+    /// File, folder, stream or page; may be given several times
     ///
     /// The name says what it becomes: .mp4 (H.264, plays everywhere), .mkv, .webm (VP9), .gif, .png (a contact
-    /// sheet), a folder or a pattern like shot_%05d.png (numbered frames). Without -o, the preset's outputs.
+    /// sheet), a folder or a pattern like shot_%05d.png (numbered frames); rtmp://HOST/APP/KEY, rtmps://, srt://HOST:PORT,
+    /// live/index.m3u8 (HLS), preview://HOST:PORT (a page in the browser); 'gst: ...' (elements of GStreamer, as after
+    /// gst-launch-1.0 videotestsrc !). Without -o, the preset's outputs.
     #[arg(short, long = "output", value_name = "OUT", help_heading = "Output")]
     pub outputs: Vec<String>,
     /// Replace files that exist
@@ -150,21 +193,18 @@ pub struct AnimateArgs {
     /// The motion is resampled to it by time, whatever rate it was recorded at.
     #[arg(long, value_name = "RATE", help_heading = "Motion")]
     pub fps: Option<FrameRate>,
-    /// Rows a second of a motion that does not say it, such as an array (default 30)
-    #[arg(long, value_name = "RATE", help_heading = "Motion")]
-    pub motion_fps: Option<FrameRate>,
     /// Where in the motion to start, e.g. 1.5s, 800ms, 00:01:02.5 or 30f (frames)
     #[arg(long, value_name = "TIME", help_heading = "Motion")]
     pub start: Option<String>,
     /// Where in the motion to end; written like --start, not included
     #[arg(long, value_name = "TIME", help_heading = "Motion")]
     pub end: Option<String>,
-    /// Factors on shapes, e.g. 'jawOpen=1.2,mouthSmile=0.8,head=0'
-    ///
-    /// A name without its side covers both (mouthSmile), a region covers all of its shapes (brow, cheek, eye, jaw,
-    /// mouth, nose, tongue), `head` the head's rotation, `all` everything. Factors go from 0 to 10.
-    #[arg(long, value_name = "LIST", help_heading = "Motion")]
-    pub gain: Option<Gains>,
+    #[command(flatten)]
+    pub watching: WatchingArgs,
+    /// Show a live source in the lower right corner of the picture, a quarter as wide
+    #[arg(long, help_heading = "Output")]
+    pub inset: bool,
+
     /// Move the face away from the portrait's expression instead of replacing it
     #[arg(long, help_heading = "Motion")]
     pub relative: bool,
@@ -173,10 +213,17 @@ pub struct AnimateArgs {
     /// Monotone-cubic moves smoothly and never overshoots; it makes a difference where rows are far apart.
     #[arg(long, value_enum, value_name = "KIND", hide_possible_values = true, help_heading = "Motion")]
     pub interpolation: Option<InterpolationArg>,
+    /// Leave the sound of a driving video out
+    #[arg(long, help_heading = "Motion")]
+    pub no_sound: bool,
+    #[command(flatten)]
+    pub shaping: ShapingArgs,
+    #[command(flatten)]
+    pub reading: ReadingArgs,
 
     /// What draws the frames: mesh (default), built in and fast; or diffusion, which paints them with Arc2Face
     ///
-    /// diffusion needs model files (`moue models list`) and a motion of FLAME coefficients; a GPU, or patience.
+    /// diffusion needs model files (`moue models list`), and a GPU, or patience.
     #[arg(long, value_enum, value_name = "mesh|diffusion", hide_possible_values = true, help_heading = "Rendering")]
     pub renderer: Option<RendererArg>,
     /// Where to compute: auto (default), cpu or cuda:0; the mesh renderer runs on the CPU
@@ -187,7 +234,7 @@ pub struct AnimateArgs {
     /// Seed of the diffusion renderer's noise; equal seeds give equal frames. The mesh renderer has no noise
     #[arg(long, value_name = "N", help_heading = "Rendering")]
     pub seed: Option<u64>,
-    /// Run preset: the name of a built-in one (mesh-mp4) or a YAML file; options given here come before it
+    /// Run preset: the name of a built-in one (`moue pipelines`) or a YAML file; options given here come before it
     #[arg(long, value_name = "NAME|FILE", help_heading = "Rendering")]
     pub pipeline: Option<String>,
     /// Threads that render (default: one for each core)
@@ -198,13 +245,27 @@ pub struct AnimateArgs {
     pub painting: PaintingArgs,
 }
 
+/// What goes with outputs that are watched while they are made.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Output")]
+pub struct WatchingArgs {
+    /// Start over at the end, for live outputs; until Ctrl-C
+    ///
+    /// Files get it once.
+    #[arg(long = "loop")]
+    pub repeat: bool,
+    /// End the run when a live output breaks, instead of trying again until it is there
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Serve how the run is going at http://HOST:PORT/metrics, for Prometheus
+    #[arg(long, value_name = "HOST:PORT")]
+    pub metrics: Option<String>,
+}
+
 /// What only the diffusion renderer has.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Diffusion renderer")]
 pub struct PaintingArgs {
-    /// Folder with the models (default: $MOUE_MODELS, else the user's data folder); see `moue models`
-    #[arg(long, value_name = "DIR")]
-    pub models: Option<PathBuf>,
     /// Noise scheduler: dpmpp-2m (default), ddim, euler, or lcm (few steps, with the LCM-LoRA)
     #[arg(long, value_name = "NAME")]
     pub scheduler: Option<SchedulerKind>,
@@ -223,7 +284,7 @@ pub struct PaintingArgs {
     /// Paint the person only, without the portrait's hair, clothes and background
     #[arg(long)]
     pub no_reference: bool,
-    /// Frames at once (default: what fits into the GPU's free memory; 1 on the CPU)
+    /// Frames at once (default: what fits into the GPU's free memory; on the CPU 1, or 2 with --guidance 1)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub batch: Option<u16>,
     /// Type that weights are stored in: f32 (default on the CPU), f16 (default on a GPU) or bf16
@@ -252,27 +313,21 @@ pub enum InterpolationArg {
     MonotoneCubic,
 }
 
-const INSPECT_LONG: &str = "\
-Show what the tracker sees in a picture: for each face, largest first, its box, the head's rotation and the \
-expression.
-
-With --json, one object on stdout: width, height, and faces with score, box [x, y, width, height], landmarks \
-(478 x [x, y, z]), blendshapes by name (52) and pose (a 4x4 matrix, rows first, from the canonical face in cm to \
-the camera in cm). Positions are pixels of the picture as it is shown, with its EXIF orientation applied.";
-
 #[derive(Args, Debug)]
-pub struct InspectArgs {
-    /// Picture: PNG, JPEG or WebP
-    pub image: PathBuf,
-    /// Print everything as one JSON object on stdout
-    #[arg(long)]
-    pub json: bool,
-    /// Draw boxes, numbers, meshes and contours into a copy of the picture (PNG); it is enlarged if faces are small
-    #[arg(long, value_name = "OUT.png")]
-    pub annotate: Option<PathBuf>,
-    /// Replace OUT.png if it exists
-    #[arg(long)]
-    pub overwrite: bool,
+pub struct PipelinesArgs {
+    #[command(subcommand)]
+    pub command: Option<PipelinesCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PipelinesCommand {
+    /// Print a preset, to begin one of your own with: moue pipelines show mesh-mp4 > my.yaml
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Print the JSON Schema of presets, for editors
+    Schema,
 }
 
 #[derive(Args, Debug)]
@@ -282,7 +337,7 @@ pub struct DoctorArgs {
     pub json: bool,
 }
 
-fn parse_face(text: &str) -> Result<usize, String> {
+pub(crate) fn parse_face(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number) if number > 0 => Ok(number),
         _ => Err(format!("found '{text}', expected a number from 1 (the largest face)")),

@@ -10,8 +10,11 @@ use moue_engine::{Cancel, CancelToken};
 
 use crate::{exit, printer::Printer};
 
-/// A token that Ctrl-C and a polite kill (SIGTERM, SIGHUP) move forward.
-pub fn token(printer: Printer) -> anyhow::Result<CancelToken> {
+/// What is said of a run that finishes its files with what it has.
+pub const FINISHING: &str = "interrupted: finishing the files; once more stops at once";
+
+/// A token that Ctrl-C and a polite kill (SIGTERM, SIGHUP) move forward; `words` are said the first time.
+pub fn token(printer: Printer, words: &'static str) -> anyhow::Result<CancelToken> {
     let token = CancelToken::new();
     let handled = token.clone();
     let times = AtomicU32::new(0);
@@ -21,7 +24,7 @@ pub fn token(printer: Printer) -> anyhow::Result<CancelToken> {
             std::process::exit(exit::INTERRUPTED.into());
         }
         match handled.escalate() {
-            Cancel::Finish => printer.say("\ninterrupted: finishing the files; once more stops at once"),
+            Cancel::Finish => printer.say(&format!("\n{words}")),
             Cancel::Abort | Cancel::None => printer.say("\ninterrupted again: stopping, nothing is kept"),
         }
     })

@@ -11,6 +11,7 @@ mod progress;
 use std::process::ExitCode;
 
 use clap::Parser;
+use moue_document::Diagnostics;
 
 use crate::{
     args::{Cli, Command},
@@ -23,12 +24,21 @@ fn main() -> ExitCode {
     let printer = Printer::new(cli.global.quiet);
     let outcome = match &cli.command {
         Command::Animate(args) => commands::animate(args, &cli.global, printer),
-        Command::Inspect(args) => commands::inspect(args, printer),
+        Command::Storyboard(args) => commands::storyboard(args, &cli.global, printer),
+        Command::Track(args) => commands::track(args, &cli.global, printer),
+        Command::Edit(args) => commands::edit(args, &cli.global, printer),
+        Command::Inspect(args) => commands::inspect(args, &cli.global, printer),
+        Command::Measure(args) => commands::measure(args, &cli.global, printer),
+        Command::Calibrate(args) => commands::calibrate(args, &cli.global, printer),
         Command::Models(args) => commands::models(args, &cli.global, printer),
+        Command::Pipelines(args) => commands::pipelines(args, printer),
         Command::Doctor(args) => commands::doctor(args, printer),
     };
     let code = outcome.unwrap_or_else(|stop| {
-        printer.error(&stop.error);
+        match stop.error.downcast_ref::<Diagnostics>() {
+            Some(diagnostics) => printer.complain(&diagnostics.to_string()),
+            None => printer.error(&stop.error),
+        }
         stop.code
     });
     ExitCode::from(code)

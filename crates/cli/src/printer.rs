@@ -47,6 +47,11 @@ impl Printer {
         self.say(&format!("{WARNING}note:{WARNING:#} {text}"));
     }
 
+    /// What is wrong with a document, as it stands. Said even with `--quiet`.
+    pub fn complain(self, text: &str) {
+        to_stderr(text);
+    }
+
     /// A failure. Said even with `--quiet`.
     pub fn error(self, error: &anyhow::Error) {
         to_stderr(&Failure::of(error).to_string());

@@ -1,12 +1,14 @@
 //! How far a run is: a bar on a terminal, plain lines elsewhere, nothing with `--quiet`.
 
 use std::{
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use moue_animation::{AnimateJob, Observer, Portrait, Preparation, RendererKind};
+use moue_film::FilmObserver;
+use moue_media::{LegEvent, SoundUse};
 use moue_timeline::Shape;
 
 use crate::printer::{Printer, strong};
@@ -22,13 +24,12 @@ const SHOWN_COEFFICIENTS: usize = 5;
 /// Smaller coefficients are not worth a word.
 const SHOWN_FROM: f32 = 0.1;
 
-/// Tells a run's progress.
+/// Tells how far a command is.
 #[derive(Debug)]
 pub struct Progress {
     printer: Printer,
     form: Form,
-    started: OnceLock<(Instant, u64)>,
-    last_line: Mutex<Option<Instant>>,
+    phase: Mutex<Option<Phase>>,
     /// What becomes of the portrait's expression; nothing is said of it where it plays no part.
     rest: Option<&'static str>,
     /// Whether the face was chosen by the user.
@@ -42,21 +43,34 @@ enum Form {
     Bar(ProgressBar),
 }
 
+/// A part of the work that goes from frame to frame.
+#[derive(Clone, Copy, Debug)]
+struct Phase {
+    began: Instant,
+    /// How many frames there will be, where that is known.
+    total: Option<u64>,
+    last_line: Option<Instant>,
+}
+
 impl Progress {
-    /// A bar would tear through log lines, so with `-v` there are plain lines.
-    pub fn new(printer: Printer, verbose: bool, job: &AnimateJob) -> Self {
+    /// Of a command that renders nothing. A bar would tear through log lines, so with `-v` there are plain lines.
+    pub fn new(printer: Printer, verbose: bool) -> Self {
         let form = match (printer.is_quiet(), printer.is_terminal() && !verbose) {
             (true, _) => Form::Silent,
             (false, false) => Form::Lines,
             (false, true) => Form::Bar(ProgressBar::hidden()),
         };
-        let (started, last_line) = (OnceLock::new(), Mutex::new(None));
+        Self { printer, form, phase: Mutex::new(None), rest: None, face_given: false }
+    }
+
+    /// Of a run.
+    pub fn of(printer: Printer, verbose: bool, job: &AnimateJob) -> Self {
         let rest = match (job.renderer, job.relative) {
             (RendererKind::Mesh, true) => Some("the motion is added to it"),
             (RendererKind::Mesh, false) => Some("undone before the motion"),
             (RendererKind::Diffusion, _) => None,
         };
-        Self { printer, form, started, last_line, rest, face_given: job.face.is_some() }
+        Self { rest, face_given: job.face.is_some(), ..Self::new(printer, verbose) }
     }
 
     /// Takes the bar away; what is said from here on stands where it was.
@@ -66,30 +80,83 @@ impl Progress {
         }
     }
 
-    fn line(&self, rendered: u64) {
-        let Some(&(began, total)) = self.started.get() else { return };
-        let mut last = self.last_line.lock().unwrap_or_else(PoisonError::into_inner);
-        if rendered < total && last.unwrap_or(began).elapsed() < BETWEEN_LINES {
+    /// A line of talk, above the bar.
+    fn say(&self, text: &str) {
+        match &self.form {
+            Form::Bar(bar) => bar.suspend(|| self.printer.say(text)),
+            _ => self.printer.say(text),
+        }
+    }
+
+    fn note_line(&self, text: &str) {
+        match &self.form {
+            Form::Bar(bar) => bar.suspend(|| self.printer.note(text)),
+            _ => self.printer.note(text),
+        }
+    }
+
+    fn begin(&self, what: &str, total: Option<u64>) {
+        *self.lock() = Some(Phase { began: Instant::now(), total, last_line: None });
+        match &self.form {
+            Form::Silent => {}
+            Form::Lines => match total {
+                Some(total) => self.say(&format!("{what} {total} frames")),
+                None => self.say(what),
+            },
+            Form::Bar(bar) => {
+                match total {
+                    Some(total) => bar.set_length(total),
+                    None => bar.unset_length(),
+                }
+                bar.set_style(style(total.is_some()));
+                bar.set_message(what.to_owned());
+                bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(REDRAWS_HZ));
+                bar.reset();
+            }
+        }
+    }
+
+    fn at(&self, done: u64) {
+        match &self.form {
+            Form::Silent => {}
+            Form::Lines => self.line(done),
+            Form::Bar(bar) => bar.set_position(done),
+        }
+    }
+
+    fn line(&self, done: u64) {
+        let mut phase = self.lock();
+        let Some(Phase { began, total, last_line }) = phase.as_mut() else { return };
+        if Some(done) != *total && last_line.unwrap_or(*began).elapsed() < BETWEEN_LINES {
             return;
         }
-        *last = Some(Instant::now());
-        let fps = rendered as f64 / began.elapsed().as_secs_f64().max(1e-9);
-        let left = (total - rendered.min(total)) as f64 / fps.max(1e-9);
-        let percent = rendered * 100 / total.max(1);
-        self.printer.say(&format!("{rendered}/{total} frames, {percent} %, {}, {} left", speed(fps), clock(left)));
+        *last_line = Some(Instant::now());
+        let fps = done as f64 / began.elapsed().as_secs_f64().max(1e-9);
+        self.say(&match *total {
+            Some(total) => {
+                let left = total.saturating_sub(done) as f64 / fps.max(1e-9);
+                let percent = done * 100 / total.max(1);
+                format!("{done}/{total} frames, {percent} %, {}, {} left", speed(fps), clock(left))
+            }
+            None => format!("{done} frames, {}", speed(fps)),
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Phase>> {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Observer for Progress {
     fn note(&self, text: &str) {
-        self.printer.note(text);
+        self.note_line(text);
     }
 
     fn portrait(&self, portrait: &Portrait) {
         let name = portrait.path.display();
-        portrait.notes.iter().for_each(|note| self.printer.note(&format!("{name}: {note}")));
+        portrait.notes.iter().for_each(|note| self.note_line(&format!("{name}: {note}")));
         if portrait.faces.len() > 1 && !self.face_given {
-            self.printer.note(&format!(
+            self.note_line(&format!(
                 "{name}: {} faces found, the largest is animated; --face N takes another \
                  (`moue inspect {name} --annotate seen.png` shows their numbers)",
                 portrait.faces.len()
@@ -101,11 +168,11 @@ impl Observer for Progress {
             true => "neutral".to_owned(),
             false => format!("{} ({how})", shown.join(", ")),
         };
-        self.printer.say(&format!("{} {text}", strong("the portrait's expression:")));
+        self.say(&format!("{} {text}", strong("the portrait's expression:")));
     }
 
     fn preparing(&self, what: Preparation) {
-        self.printer.say(match what {
+        self.say(match what {
             Preparation::Prompt => "loading the text model",
             Preparation::Decoder => "loading the VAE",
             Preparation::Network => "loading the denoising network",
@@ -122,36 +189,67 @@ impl Observer for Progress {
             Form::Silent => {}
             Form::Bar(bar) => bar.set_message(format!("{name}, step {done} of {of}")),
             Form::Lines => {
-                let mut last = self.last_line.lock().unwrap_or_else(PoisonError::into_inner);
-                let (began, _) = self.started.get().copied().unwrap_or((Instant::now(), 0));
+                let mut phase = self.lock();
+                let Some(Phase { began, last_line, .. }) = phase.as_mut() else { return };
                 // Only where a frame takes long: else the lines about frames say enough.
-                if done < of && last.unwrap_or(began).elapsed() >= BETWEEN_STEP_LINES {
-                    *last = Some(Instant::now());
-                    self.printer.say(&format!("{name}, step {done} of {of}"));
+                if done < of && last_line.unwrap_or(*began).elapsed() >= BETWEEN_STEP_LINES {
+                    *last_line = Some(Instant::now());
+                    self.say(&format!("{name}, step {done} of {of}"));
                 }
             }
         }
     }
 
+    fn tracking(&self, source: &str, frames: Option<u64>) {
+        self.begin(&format!("tracking {source}:"), frames);
+    }
+
+    fn tracked(&self, frames: u64) {
+        self.at(frames);
+    }
+
     fn started(&self, frames: u64) {
-        let _ = self.started.set((Instant::now(), frames));
-        match &self.form {
-            Form::Silent => {}
-            Form::Lines => self.printer.say(&format!("rendering {frames} frames")),
-            Form::Bar(bar) => {
-                bar.set_length(frames);
-                bar.set_style(style());
-                bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(REDRAWS_HZ));
-                bar.reset();
-            }
-        }
+        self.begin("rendering", Some(frames));
+    }
+
+    fn following(&self, source: &str, frames: Option<u64>) {
+        self.begin(&format!("following {source}: Ctrl-C ends"), frames);
     }
 
     fn rendered(&self, frames: u64) {
+        self.at(frames);
+    }
+
+    fn sound(&self, output: &str, sound: &SoundUse) {
+        self.say(&format!("{output}: {sound}"));
+    }
+
+    fn on_air(&self, files: usize) {
+        match files {
+            0 => self.say("on air until Ctrl-C"),
+            1 => self.say("the file is finished; on air until Ctrl-C"),
+            _ => self.say("the files are finished; on air until Ctrl-C"),
+        }
+    }
+
+    fn serving(&self, what: &str, url: &str) {
+        self.say(&format!("{} {url}", strong(format!("{what}:"))));
+    }
+
+    fn leg(&self, output: &str, event: &LegEvent) {
+        match event {
+            // It says nothing that the first frame does not.
+            LegEvent::Connecting | LegEvent::Ended => tracing::info!(output, %event, "stream"),
+            LegEvent::Live | LegEvent::Resumed { .. } => self.say(&format!("{} {event}", strong(format!("{output}:")))),
+            LegEvent::Lost { .. } => self.note_line(&format!("{output}: {event}")),
+        }
+    }
+
+    fn failed(&self, problem: &str) {
+        let error = anyhow::Error::msg(problem.to_owned());
         match &self.form {
-            Form::Silent => {}
-            Form::Lines => self.line(frames),
-            Form::Bar(bar) => bar.set_position(frames),
+            Form::Bar(bar) => bar.suspend(|| self.printer.error(&error)),
+            _ => self.printer.error(&error),
         }
     }
 
@@ -162,12 +260,31 @@ impl Observer for Progress {
     }
 }
 
-fn style() -> ProgressStyle {
-    let style = ProgressStyle::with_template("{bar:30.cyan/dim} {pos}/{len} frames  {speed}  {eta} left  {msg:.dim}");
+impl FilmObserver for Progress {
+    fn planned(&self, frames: u64, missing: u64) {
+        if 0 < missing && missing < frames {
+            self.say(&format!("{missing} of {frames} frames are new or changed"));
+        }
+    }
+
+    fn joined(&self, output: &str, frames: u64) {
+        if let Form::Bar(bar) = &self.form
+            && frames.is_multiple_of(64)
+        {
+            bar.set_message(format!("joining {output}, frame {frames}"));
+        }
+    }
+}
+
+fn style(total_is_known: bool) -> ProgressStyle {
+    let style = ProgressStyle::with_template(match total_is_known {
+        true => "{bar:30.cyan/dim} {pos}/{len} frames  {speed}  {eta} left  {msg:.dim}",
+        false => "{spinner:.cyan} {pos} frames  {speed}  {msg:.dim}",
+    });
     let speed_of = |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
         let _ = write!(out, "{}", speed(state.per_sec()));
     };
-    // The template is a constant; if it were wrong, the plain bar would do.
+    // The templates are constants; if one were wrong, the plain bar would do.
     style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─").with_key("speed", speed_of)
 }
 

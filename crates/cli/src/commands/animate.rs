@@ -1,17 +1,19 @@
 //! `moue animate`
 
-use anyhow::anyhow;
+use std::path::{Path, PathBuf};
+
 use moue_animation::{
-    AnimateJob, AnimationError, DiffusionError, Fidelity, Framing, HEAD_SIDE, Painting, Precision, PresetError,
-    RendererKind, RunPreset, Size, Summary, animate as run,
+    AnimateJob, AnimationError, DiffusionError, DriverReport, Fidelity, Framing, HEAD_SIDE, LiveSummary, MotionJob,
+    Painting, Precision, PresetError, PresetPainting, RendererKind, RunPreset, Size, Summary, animate as run,
 };
 use moue_engine::CancelToken;
-use moue_media::{EncoderSettings, MediaError, Output};
-use moue_timeline::{FrameRate, Interpolation, parse_time};
+use moue_media::MediaError;
+use moue_timeline::{FrameRate, Interpolation};
 
-use super::{Outcome, Stop};
+use super::outputs::Outputs;
+use super::{Outcome, Stop, motion};
 use crate::{
-    args::{AnimateArgs, Global, InterpolationArg, PrecisionArg, RendererArg},
+    args::{AnimateArgs, Global, InterpolationArg, PaintingArgs, PrecisionArg, RendererArg},
     exit, interrupt,
     printer::{Printer, strong},
     progress::{Progress, speed},
@@ -23,35 +25,30 @@ const GOOD_CORRELATION: f64 = 0.9;
 pub fn animate(args: &AnimateArgs, global: &Global, printer: Printer) -> Outcome {
     let preset = args.pipeline.as_deref().map(RunPreset::load).transpose().map_err(preset_error)?;
     let job = job(args, preset.as_ref())?;
-    let token = interrupt::token(printer)?;
-    let progress = Progress::new(printer, global.verbose > 0, &job);
+    let token = interrupt::token(printer, interrupt::FINISHING)?;
+    let progress = Progress::of(printer, global.verbose > 0, &job);
     let outcome = run(&job, &progress, &token);
     progress.end();
     let summary = outcome.map_err(|error| classify(error, &token))?;
+    if global.verbose > 0 {
+        statistics(&summary, printer);
+    }
     report(&summary, args.json, printer);
-    Ok(if summary.interrupted { exit::INTERRUPTED } else { exit::DONE })
+    Ok(match () {
+        () if !summary.failures.is_empty() => exit::FAILED,
+        () if summary.interrupted => exit::INTERRUPTED,
+        () => exit::DONE,
+    })
 }
 
 /// Options, then the preset, then defaults.
 fn job(args: &AnimateArgs, preset: Option<&RunPreset>) -> Result<AnimateJob, Stop> {
     let rate = args.fps.or(preset.and_then(|p| p.fps.as_ref()).map(|fps| fps.0)).unwrap_or(FrameRate::FPS_25);
-    let time = |option: &str, text: &Option<String>| {
-        let parse =
-            |text: &String| parse_time(text, Some(rate)).map_err(|error| Stop::usage(anyhow!("{option}: {error}")));
-        text.as_ref().map(parse).transpose()
-    };
-    let (start, end) = (time("--start", &args.start)?, time("--end", &args.end)?);
-    if let (Some(from), Some(to)) = (start, end)
-        && from >= to
-    {
-        return Err(Stop::usage(anyhow!(
-            "--start {from} s is not before --end {to} s\nhint: both are times from the motion's start"
-        )));
-    }
+    let (start, end) = motion::range(args.start.as_ref(), args.end.as_ref(), Some(rate))?;
     let renderer = match args.renderer {
         Some(RendererArg::Mesh) => Some(RendererKind::Mesh),
         Some(RendererArg::Diffusion) => Some(RendererKind::Diffusion),
-        None => preset.and_then(|p| p.renderer),
+        None => preset.and_then(|p| p.renderer).map(Into::into),
     }
     .unwrap_or_default();
     let framing = args.framing.or(preset.and_then(|p| p.framing.as_ref()).map(|f| f.0));
@@ -68,15 +65,21 @@ fn job(args: &AnimateArgs, preset: Option<&RunPreset>) -> Result<AnimateJob, Sto
         Some(InterpolationArg::MonotoneCubic) => Some(Interpolation::MonotoneCubic),
         None => preset.and_then(|p| p.interpolation).map(Into::into),
     };
+    let Outputs { files, raw, live, .. } = outputs(args, preset)?;
     let job = AnimateJob {
         portrait: args.portrait.clone(),
         face: args.face,
-        motion: args.motion.clone(),
-        motion_rate: args.motion_fps,
+        motion: {
+            let usual = preset.and_then(|p| p.smoothing.as_ref()).map(|smoothing| smoothing.0);
+            let job = motion::motion_job(&args.motion, &args.reading, Some(&args.shaping))?;
+            MotionJob { smoothing: job.smoothing.or(usual), ..job }
+        },
         start,
         end,
+        mute: args.no_sound,
         interpolation: interpolation.unwrap_or_default(),
         gains: args
+            .shaping
             .gain
             .clone()
             .or_else(|| preset.and_then(|p| p.gain.as_ref()).map(|gain| gain.0.clone()))
@@ -88,8 +91,10 @@ fn job(args: &AnimateArgs, preset: Option<&RunPreset>) -> Result<AnimateJob, Sto
         renderer,
         device: args.device,
         seed: args.seed.or(preset.and_then(|p| p.seed)).unwrap_or(0),
-        painting: painting(args, preset),
-        outputs: outputs(args, preset)?,
+        painting: painting(&args.painting, &args.reading.models, preset.and_then(|preset| preset.diffusion.as_ref())),
+        outputs: files,
+        raw,
+        live,
         overwrite: args.overwrite,
         measure_every: args.measure,
         workers: args.threads.map(usize::from),
@@ -99,41 +104,50 @@ fn job(args: &AnimateArgs, preset: Option<&RunPreset>) -> Result<AnimateJob, Sto
     Ok(job)
 }
 
-fn painting(args: &AnimateArgs, preset: Option<&RunPreset>) -> Painting {
-    let preset = preset.map(|preset| preset.diffusion.clone()).unwrap_or_default();
-    let args = &args.painting;
+/// How the diffusion renderer paints: options, then the preset.
+pub fn painting(args: &PaintingArgs, models: &Option<PathBuf>, preset: Option<&PresetPainting>) -> Painting {
+    let models = models.clone();
     let precision = |precision| match precision {
         PrecisionArg::F32 => Precision::F32,
         PrecisionArg::F16 => Precision::F16,
         PrecisionArg::Bf16 => Precision::Bf16,
     };
     Painting {
-        models: args.models.clone(),
-        scheduler: args.scheduler.or(preset.scheduler.map(|written| written.0)),
-        steps: args.steps.or(preset.steps),
-        guidance: args.guidance.or(preset.guidance),
-        expression_scale: args.expression_scale.or(preset.expression_scale),
-        reference_scale: args.reference_scale.or(preset.reference_scale),
+        models,
+        scheduler: args.scheduler.or(preset.and_then(|p| p.scheduler.as_ref()).map(|scheduler| scheduler.0)),
+        steps: args.steps.or(preset.and_then(|p| p.steps)),
+        guidance: args.guidance.or(preset.and_then(|p| p.guidance)),
+        expression_scale: args.expression_scale.or(preset.and_then(|p| p.expression_scale)),
+        reference_scale: args.reference_scale.or(preset.and_then(|p| p.reference_scale)),
         no_reference: args.no_reference,
         batch: args.batch.map(usize::from),
         precision: args.dtype.map(precision),
     }
 }
 
-fn outputs(args: &AnimateArgs, preset: Option<&RunPreset>) -> Result<Vec<(Output, EncoderSettings)>, Stop> {
-    let parse = |name: &str| Output::parse(name).map_err(Stop::usage);
+/// Options, then the preset.
+fn outputs(args: &AnimateArgs, preset: Option<&RunPreset>) -> Result<Outputs, Stop> {
+    let mut outputs = Outputs::new(&args.watching)?;
+    outputs.live.is_repeating |= preset.and_then(|preset| preset.repeat).unwrap_or(false);
+    outputs.live.has_inset = args.inset;
     if args.outputs.is_empty() {
-        let outputs = preset.map(|preset| preset.outputs.as_slice()).unwrap_or_default();
-        let fill = |to: &moue_animation::OutputTemplate| to.fill(&args.portrait, &args.motion);
-        return outputs.iter().map(|output| Ok((parse(&fill(&output.to.0))?, output.encoder))).collect();
+        for output in preset.map(RunPreset::outputs).unwrap_or_default() {
+            outputs.add(&output.to.fill(&args.portrait, Path::new(&args.motion)), |_| Some(output))?;
+        }
     }
-    let settings = |output: &Output| preset.and_then(|preset| preset.encoder_for(output.kind())).unwrap_or_default();
-    let outputs = args.outputs.iter().map(|name| parse(name).map(|output| (settings(&output), output)));
-    outputs.map(|pair| pair.map(|(settings, output)| (output, settings))).collect()
+    for name in &args.outputs {
+        outputs.add(name, |kind| preset.and_then(|preset| preset.output_like(kind)))?;
+    }
+    // A preset that repeats is none where nobody watches: files get the motion once.
+    outputs.live.is_repeating &= args.watching.repeat || outputs.live.is_live();
+    Ok(outputs)
 }
 
 fn preset_error(error: PresetError) -> Stop {
-    Stop::usage(error)
+    match error {
+        PresetError::Wrong(diagnostics) => Stop::usage(diagnostics),
+        error => Stop::usage(error),
+    }
 }
 
 /// Which exit code an error deserves: most are failures, some are the command line's fault, found out late.
@@ -141,9 +155,11 @@ fn classify(error: AnimationError, token: &CancelToken) -> Stop {
     let code = match &error {
         AnimationError::Interrupted => exit::INTERRUPTED,
         _ if token.is_aborting() => exit::INTERRUPTED,
-        AnimationError::Span { .. } | AnimationError::NoSuchFace { .. } | AnimationError::SourceSize { .. } => {
-            exit::USAGE
-        }
+        AnimationError::Span { .. }
+        | AnimationError::NoRest { .. }
+        | AnimationError::NoSuchFace { .. }
+        | AnimationError::SourceSize { .. }
+        | AnimationError::LiveSource { .. } => exit::USAGE,
         AnimationError::Diffusion(error) if matches!(**error, DiffusionError::Value { .. }) => exit::USAGE,
         AnimationError::Media(MediaError::Settings { .. } | MediaError::FrameSize { .. }) => exit::USAGE,
         _ => exit::FAILED,
@@ -155,6 +171,16 @@ fn report(summary: &Summary, json: bool, printer: Printer) {
     for output in &summary.outputs {
         let text = format!("{} {}, {} frames, {}", strong("wrote"), output.path, output.frames, size(output.bytes));
         printer.say(&text);
+    }
+    summary.live.iter().for_each(|leg| printer.say(&streamed(leg)));
+    if let Some(driver) = &summary.motion.driver {
+        let DriverReport { frames, frames_without_face, dropped, latency_ms: [mean, most], .. } = driver;
+        printer.say(&format!(
+            "{} {}, {frames} frames ({frames_without_face} without a face, {dropped} dropped), shown {mean:.0} ms after \
+             they came, at most {most:.0} ms",
+            strong("followed"),
+            summary.motion.path
+        ));
     }
     let [width, height] = summary.size;
     printer.say(&format!(
@@ -169,6 +195,34 @@ fn report(summary: &Summary, json: bool, printer: Printer) {
     } else if let Some(fidelity) = &summary.fidelity {
         printer.data(&table(fidelity));
     }
+}
+
+/// Where the time went: stages, what waited between them, and streams.
+fn statistics(summary: &Summary, printer: Printer) {
+    for stage in &summary.stages {
+        let whole = (stage.busy + stage.waited).max(1e-9);
+        let threads = if stage.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", stage.threads) };
+        let (busy, seconds) = (100.0 * stage.busy / whole, stage.busy);
+        printer.say(&format!("  {:<24} {threads:>10}, busy {busy:3.0} % ({seconds:.2} s)", stage.name));
+    }
+    for queue in &summary.queues {
+        printer.say(&format!("  queue {:<18} at most {} of {}", queue.name, queue.most, queue.capacity));
+    }
+    for leg in &summary.live {
+        let LiveSummary { output, frames, sent, repeated, dropped, skipped, attempts, encoding, .. } = leg;
+        printer.say(&format!(
+            "  {output}: {frames} frames in, {sent} out, {repeated} repeated, {dropped} dropped, {skipped} skipped; \
+             {attempts} attempts; {encoding:.2} s of encoding"
+        ));
+    }
+}
+
+/// What became of a stream, in a line.
+pub fn streamed(leg: &LiveSummary) -> String {
+    let LiveSummary { output, sent, repeated, dropped, sessions, bytes, .. } = leg;
+    let sessions = if *sessions == 1 { "1 session".to_owned() } else { format!("{sessions} sessions") };
+    let streamed = strong("streamed");
+    format!("{streamed} {output}, {sent} frames ({repeated} repeated, {dropped} dropped), {sessions}, {}", size(*bytes))
 }
 
 /// What was asked against what was measured, the channels that moved first.
@@ -208,7 +262,7 @@ fn table(fidelity: &Fidelity) -> String {
 }
 
 /// A file's size for people.
-fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     match bytes {
         0..1_000 => format!("{bytes} bytes"),
         1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
@@ -220,6 +274,7 @@ fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use moue_media::EncoderSettings;
 
     use super::*;
     use crate::args::{Cli, Command};
@@ -249,7 +304,7 @@ mod tests {
         let overridden = job(&parsed(&options), Some(&preset)).unwrap();
         assert_eq!((overridden.rate.fps(), overridden.framing, overridden.size), (50.0, Framing::Whole, Size::Source));
         assert_eq!(overridden.outputs.len(), 2);
-        assert_eq!(overridden.outputs[0].1, preset.outputs[0].encoder, "same kind, same encoder");
+        assert_eq!(overridden.outputs[0].1, preset.outputs()[0].file_settings(), "same kind, same encoder");
         assert_eq!(overridden.outputs[1].1, EncoderSettings::default());
     }
 
@@ -264,7 +319,9 @@ mod tests {
         for (options, expected) in [
             (&["-o", "a.mp4", "-o", "./a.mp4"][..], "named twice"),
             (&["-o", "a.avi"], "avi"),
-            (&["-o", "rtmp://127.0.0.1/live"], "network outputs come later"),
+            (&["-o", "rtmp://127.0.0.1/live"], "stream key"),
+            (&["-o", "https://example.org/a.mp4"], "nothing is streamed by 'https'"),
+            (&["-o", "a.mp4", "--loop"], "--loop is for live outputs"),
             (&["-o", "a.mp4", "--renderer", "diffusion", "--relative"], "--relative does not go with the diffusion"),
             (&["-o", "a.mp4", "--renderer", "diffusion", "--framing", "head"], "--framing does not go with"),
             (&["-o", "a.mp4", "--framing", "face"], "--framing face does not go with the mesh"),

@@ -1,14 +1,29 @@
 //! What each command does.
 
 mod animate;
+mod calibrate;
 mod doctor;
+mod edit;
 mod inspect;
+mod measure;
 mod models;
+mod motion;
+mod outputs;
+mod page;
+mod pipelines;
+mod storyboard;
+mod track;
 
 pub use animate::animate;
+pub use calibrate::calibrate;
 pub use doctor::doctor;
+pub use edit::edit;
 pub use inspect::inspect;
+pub use measure::measure;
 pub use models::models;
+pub use pipelines::pipelines;
+pub use storyboard::storyboard;
+pub use track::track;
 
 use crate::exit;
 

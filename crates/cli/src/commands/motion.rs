@@ -1,0 +1,92 @@
+//! From options to a motion: what `animate`, `track`, `edit`, `inspect` and `measure` share.
+
+use std::path::Path;
+
+use anyhow::anyhow;
+use moue_animation::{AnimationError, MotionJob, Rest};
+use moue_engine::CancelToken;
+use moue_media::Source;
+use moue_timeline::{FrameRate, Smoothing, parse_time};
+
+use super::Stop;
+use crate::{
+    args::{ReadingArgs, ShapingArgs},
+    exit,
+};
+
+/// What to read, and what to do to it.
+pub fn motion_job(source: &str, reading: &ReadingArgs, shaping: Option<&ShapingArgs>) -> Result<MotionJob, Stop> {
+    let source = Source::parse(source).map_err(Stop::usage)?;
+    let job = MotionJob {
+        format: reading.format,
+        rate: reading.motion_fps,
+        face: reading.driver_face,
+        smirk: reading.smirk,
+        models: reading.models.clone(),
+        ..MotionJob::plain(source)
+    };
+    Ok(match shaping {
+        Some(shaping) => MotionJob {
+            smoothing: shaping.smooth,
+            causal: shaping.causal,
+            rest: shaping.neutral.clone(),
+            map: shaping.map.clone(),
+            ..job
+        },
+        None => job,
+    })
+}
+
+/// The same where nothing is done that was not asked for, as when a track is written.
+pub fn unshaped(job: MotionJob) -> MotionJob {
+    MotionJob {
+        smoothing: Some(job.smoothing.unwrap_or(Smoothing::Off)),
+        rest: Some(job.rest.clone().unwrap_or(Rest::Off)),
+        ..job
+    }
+}
+
+/// `--start` and `--end`, in seconds.
+pub fn range(
+    start: Option<&String>,
+    end: Option<&String>,
+    rate: Option<FrameRate>,
+) -> Result<(Option<f64>, Option<f64>), Stop> {
+    let (start, end) = (time("--start", start, rate)?, time("--end", end, rate)?);
+    if let (Some(from), Some(to)) = (start, end)
+        && from >= to
+    {
+        return Err(Stop::usage(anyhow!(
+            "--start {from} s is not before --end {to} s\nhint: both are times from the motion's start"
+        )));
+    }
+    Ok((start, end))
+}
+
+/// A time as people write it, in seconds.
+pub fn time(option: &str, text: Option<&String>, rate: Option<FrameRate>) -> Result<Option<f64>, Stop> {
+    let parse = |text: &String| parse_time(text, rate).map_err(|error| Stop::usage(anyhow!("{option}: {error}")));
+    text.map(parse).transpose()
+}
+
+/// Refuses, before anything is read, to write over a file that is not to be replaced.
+pub fn check_new(option: &str, path: &Path, overwrite: bool) -> Result<(), Stop> {
+    if !overwrite && path.exists() {
+        return Err(Stop::usage(anyhow!(
+            "{option} {}: the file exists\nhint: choose another name, or add --overwrite",
+            path.display()
+        )));
+    }
+    Ok(())
+}
+
+/// Which exit code an error of a command that renders nothing deserves.
+pub fn failed(error: AnimationError, token: &CancelToken) -> Stop {
+    let code = match &error {
+        AnimationError::Interrupted => exit::INTERRUPTED,
+        _ if token.is_aborting() => exit::INTERRUPTED,
+        AnimationError::Span { .. } | AnimationError::NoRest { .. } => exit::USAGE,
+        _ => exit::FAILED,
+    };
+    Stop { error: error.into(), code }
+}

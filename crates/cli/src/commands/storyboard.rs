@@ -1,0 +1,347 @@
+//! `moue storyboard`
+
+mod starter;
+mod watch;
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use image::RgbImage;
+use moue_animation::{AnimationError, Target, read_map};
+use moue_board::Board;
+use moue_engine::CancelToken;
+use moue_film::{
+    Cut, DRAFT_RATE, DiskFiles, Drawing, FilmError, FilmJob, FilmSummary, Props, draft, film, panels, shot_track,
+};
+use moue_media::{save_bytes, save_png};
+use moue_storyboard::{Storyboard, library_schema, storyboard_schema};
+use serde::Serialize;
+
+use super::animate::{painting, size, streamed};
+use super::outputs::Outputs;
+use super::{Outcome, Stop, motion};
+use crate::{
+    args::{Global, StoryboardArgs, StoryboardCommand},
+    exit, interrupt,
+    printer::{Printer, strong},
+    progress::Progress,
+};
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Summary {
+    storyboard: String,
+    title: Option<String>,
+    shots: usize,
+    /// Nothing where only the board was made.
+    film: Option<FilmSummary>,
+    boards: Vec<BoardSummary>,
+}
+
+#[derive(Serialize)]
+struct BoardSummary {
+    path: String,
+    panels: usize,
+    bytes: u64,
+}
+
+pub fn storyboard(args: &StoryboardArgs, global: &Global, printer: Printer) -> Outcome {
+    match &args.command {
+        Some(StoryboardCommand::Check { files }) => check(files, printer),
+        Some(StoryboardCommand::New { file, portrait }) => starter::new(file, portrait, printer),
+        Some(StoryboardCommand::Schema { library }) => {
+            let schema = if *library { library_schema() } else { storyboard_schema() };
+            printer.data(&serde_json::to_string_pretty(&schema).unwrap_or_default());
+            Ok(exit::DONE)
+        }
+        None => make(args, global, printer),
+    }
+}
+
+fn check(files: &[PathBuf], printer: Printer) -> Outcome {
+    let mut code = exit::DONE;
+    for file in files {
+        match read(file, false, printer) {
+            Some(storyboard) => {
+                let (shots, seconds) =
+                    (storyboard.shots.len(), storyboard.output.rate.seconds_at(storyboard.frame_count()));
+                let shots = if shots == 1 { "1 shot".to_owned() } else { format!("{shots} shots") };
+                printer.say(&format!("{}: {} {shots}, {seconds:.1} s", file.display(), strong("fine,")));
+            }
+            None => code = exit::FAILED,
+        }
+    }
+    Ok(code)
+}
+
+/// The storyboard, or nothing; what is wrong with it is said.
+fn read(file: &Path, is_draft: bool, printer: Printer) -> Option<Storyboard> {
+    match Storyboard::read_at(file, &DiskFiles::default(), is_draft.then_some(DRAFT_RATE)) {
+        Ok((storyboard, warnings)) => {
+            if !warnings.is_empty() {
+                printer.say(&warnings.to_string());
+            }
+            Some(storyboard)
+        }
+        Err(diagnostics) => {
+            printer.complain(&diagnostics.to_string());
+            None
+        }
+    }
+}
+
+fn make(args: &StoryboardArgs, global: &Global, printer: Printer) -> Outcome {
+    let Some(file) = &args.file else { return Ok(exit::USAGE) };
+    let plan = Plan::of(args, file)?;
+    if args.watch {
+        return watch::watch(&plan, args, global, printer);
+    }
+    let Some(storyboard) = read(file, args.draft, printer) else { return Ok(exit::FAILED) };
+    let words = "interrupted: what is finished is kept; once more stops at once";
+    let token = interrupt::token(printer, words)?;
+    let progress = Progress::new(printer, global.verbose > 0);
+    let props = Props::new()?;
+    if let Some(shot) = &args.print_track {
+        return print_track(&plan, storyboard, shot, args.draft, &props, (&progress, &token), printer);
+    }
+    let made = plan.make(storyboard, args.overwrite, args.restart, &props, &progress, &token);
+    progress.end();
+    let summary = made.map_err(|error| classify(error, &token))?;
+    report(&summary, printer);
+    if args.json {
+        // A summary is numbers and strings: it always has a JSON form.
+        printer.data(&serde_json::to_string_pretty(&summary).unwrap_or_default());
+    }
+    Ok(exit::DONE)
+}
+
+/// What the command line asks for.
+struct Plan<'a> {
+    file: &'a Path,
+    args: &'a StoryboardArgs,
+    films: Outputs,
+    boards: Vec<(PathBuf, BoardKind)>,
+    keep: PathBuf,
+    drawing: Drawing,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum BoardKind {
+    Html,
+    Pdf,
+    Sheet,
+}
+
+/// The kind of board that a name stands for, if it is one.
+fn board_kind(name: &str) -> Option<BoardKind> {
+    let ending = Path::new(name).extension().and_then(OsStr::to_str).map(str::to_lowercase);
+    let is_pattern = name.contains('%');
+    match ending.as_deref() {
+        Some("html" | "htm") => Some(BoardKind::Html),
+        Some("pdf") => Some(BoardKind::Pdf),
+        Some("png") if !is_pattern => Some(BoardKind::Sheet),
+        _ => None,
+    }
+}
+
+impl<'a> Plan<'a> {
+    fn of(args: &'a StoryboardArgs, file: &'a Path) -> Result<Self, Stop> {
+        let (mut films, mut boards) = (Outputs::new(&args.watching)?, Vec::new());
+        for name in &args.outputs {
+            match board_kind(name) {
+                Some(kind) => {
+                    let path = PathBuf::from(name);
+                    motion::check_new("-o", &path, args.overwrite || args.watch)?;
+                    boards.push((path, kind));
+                }
+                None => films.add(name, |_| None)?,
+            }
+        }
+        if args.outputs.is_empty() && args.print_track.is_none() {
+            return Err(Stop::usage(anyhow::anyhow!(
+                "no output given\nhint: -o film.mp4 makes the film, -o board.html the panels; `moue storyboard check` \
+                 only looks for mistakes"
+            )));
+        }
+        films.live.check().map_err(Stop::usage)?;
+        if args.watch && films.live.is_live() {
+            return Err(Stop::usage(anyhow::anyhow!(
+                "--watch and a live output do not go together\nhint: watch a file, e.g. -o draft.mp4"
+            )));
+        }
+        let is_file =
+            |name: &&String| !matches!(Target::parse(name), Ok(Target::Stream(_) | Target::Page(_) | Target::Raw(_)));
+        let first = args.outputs.iter().find(is_file).map_or(file, Path::new);
+        let keep = args.keep.clone().unwrap_or_else(|| beside(first));
+        let map = args.map.as_deref().map(read_map).transpose()?;
+        let painting = painting(&args.painting, &args.models, None);
+        let drawing = Drawing { device: args.device, painting, map };
+        Ok(Self { file, args, films, boards, keep, drawing })
+    }
+
+    /// Makes all that is asked for.
+    fn make(
+        &self,
+        mut storyboard: Storyboard,
+        overwrite: bool,
+        restart: bool,
+        props: &Props,
+        progress: &Progress,
+        token: &CancelToken,
+    ) -> Result<Summary, FilmError> {
+        if self.args.draft {
+            draft(&mut storyboard, props)?;
+        }
+        let mut summary = Summary {
+            storyboard: self.file.display().to_string(),
+            title: storyboard.title.clone(),
+            shots: storyboard.shots.len(),
+            film: None,
+            boards: Vec::new(),
+        };
+        // The board first: it is quick, and what one reads while the film is made.
+        if !self.boards.is_empty() {
+            let pictures = panels(&storyboard, &self.keep, &self.drawing, props, progress, token)?;
+            summary.boards = self.write_boards(&storyboard, &pictures, overwrite, progress)?;
+        }
+        let films = &self.films;
+        if !films.files.is_empty() || !films.raw.is_empty() || films.live.is_live() {
+            let cut = Cut::of_shots(&storyboard, &self.args.shots, self.file)?;
+            let job = FilmJob {
+                outputs: films.files.clone(),
+                raw: films.raw.clone(),
+                live: films.live.clone(),
+                overwrite,
+                keep: self.keep.clone(),
+                restart,
+                workers: self.args.threads.map(usize::from),
+                drawing: self.drawing.clone(),
+            };
+            summary.film = Some(film(&storyboard, &cut, &job, props, progress, token)?);
+        }
+        Ok(summary)
+    }
+
+    fn write_boards(
+        &self,
+        storyboard: &Storyboard,
+        pictures: &[RgbImage],
+        overwrite: bool,
+        progress: &Progress,
+    ) -> Result<Vec<BoardSummary>, FilmError> {
+        let board = Board::new(storyboard, pictures)?;
+        let missing = board.missing_glyphs();
+        if !missing.is_empty() && self.boards.iter().any(|(_, kind)| *kind != BoardKind::Html) {
+            let some: String = missing.iter().take(12).collect();
+            moue_animation::Observer::note(
+                progress,
+                &format!("PDF and PNG cannot show some characters of the texts ({some}); HTML can"),
+            );
+        }
+        let mut written = Vec::new();
+        for (path, kind) in &self.boards {
+            let bytes = match kind {
+                BoardKind::Html => save_bytes(board.html().as_bytes(), path, overwrite)?,
+                BoardKind::Pdf => save_bytes(&board.pdf()?, path, overwrite)?,
+                BoardKind::Sheet => save_png(&board.sheet(), path, overwrite)?,
+            };
+            written.push(BoardSummary { path: path.display().to_string(), panels: pictures.len(), bytes });
+        }
+        Ok(written)
+    }
+}
+
+/// The folder for finished parts: `film.mp4` has `film.moue`, `frames/` has `frames.moue`.
+fn beside(output: &Path) -> PathBuf {
+    let name = output.file_stem().unwrap_or(OsStr::new("film")).to_string_lossy().replace('%', "");
+    output.with_file_name(format!("{name}.moue"))
+}
+
+fn print_track(
+    plan: &Plan<'_>,
+    mut storyboard: Storyboard,
+    name: &str,
+    is_draft: bool,
+    props: &Props,
+    (progress, token): (&Progress, &CancelToken),
+    printer: Printer,
+) -> Outcome {
+    if is_draft {
+        draft(&mut storyboard, props)?;
+    }
+    let names = [name.to_owned()];
+    // The same words for a shot that is not there.
+    Cut::of_shots(&storyboard, &names, plan.file).map_err(Stop::usage)?;
+    let Some(shot) = storyboard.shots.iter().position(|shot| shot.name == name) else { return Ok(exit::USAGE) };
+    let frames = storyboard.shots[shot].frames;
+    let track = shot_track(&storyboard, shot, frames, plan.drawing.map.as_ref(), props, progress, token);
+    progress.end();
+    let mut text = Vec::new();
+    moue_tracks::write_csv(&track.map_err(|error| classify(error, token))?, &mut text)?;
+    printer.data(String::from_utf8_lossy(&text).trim_end());
+    Ok(exit::DONE)
+}
+
+fn classify(error: FilmError, token: &CancelToken) -> Stop {
+    let code = match &error {
+        FilmError::Interrupted { .. } | FilmError::Animation(AnimationError::Interrupted) => exit::INTERRUPTED,
+        _ if token.is_aborting() => exit::INTERRUPTED,
+        FilmError::NoSuchShot { .. } | FilmError::OutputIsInput { .. } => exit::USAGE,
+        FilmError::Animation(AnimationError::SameOutput { .. }) => exit::USAGE,
+        _ => exit::FAILED,
+    };
+    Stop { error: error.into(), code }
+}
+
+fn report(summary: &Summary, printer: Printer) {
+    for board in &summary.boards {
+        let (panels, bytes) = (board.panels, size(board.bytes));
+        let panels = if panels == 1 { "1 panel".to_owned() } else { format!("{panels} panels") };
+        printer.say(&format!("{} {}, {panels}, {bytes}", strong("wrote"), board.path));
+    }
+    let Some(film) = &summary.film else { return };
+    for output in &film.outputs {
+        let bytes = size(output.bytes);
+        printer.say(&format!("{} {}, {} frames, {bytes}", strong("wrote"), output.path, output.frames));
+    }
+    film.live.iter().for_each(|leg| printer.say(&streamed(leg)));
+    let [width, height] = film.size;
+    let kept = match (film.rendered, film.frames - film.rendered) {
+        (0, _) => "nothing had changed".to_owned(),
+        (rendered, 0) => format!("{rendered} frames rendered"),
+        (rendered, kept) => format!("{rendered} frames rendered, {kept} kept from before"),
+    };
+    printer.say(&format!("{:.1} s of {width}x{height}, {kept}, in {:.1} s", film.duration, film.seconds));
+    if let (count @ 1.., bytes) = film.unused {
+        tracing::info!(count, bytes, "parts of earlier versions are kept too");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_boards_from_films() {
+        for name in ["a.html", "A.HTM", "b.pdf", "c.png"] {
+            assert!(board_kind(name).is_some(), "{name}");
+        }
+        for name in ["a.mp4", "frames/", "shot_%05d.png", "a.gif", "a"] {
+            assert!(board_kind(name).is_none(), "{name}");
+        }
+        assert_eq!(
+            moue_media::Output::parse("c.png").unwrap().kind(),
+            moue_media::OutputKind::ContactSheet,
+            "which storyboards have their own"
+        );
+    }
+
+    #[test]
+    fn finished_parts_lie_beside_the_first_output() {
+        for (output, folder) in
+            [("out/film.mp4", "out/film.moue"), ("frames/", "frames.moue"), ("a_%04d.png", "a_04d.moue")]
+        {
+            assert_eq!(beside(Path::new(output)), Path::new(folder));
+        }
+    }
+}
