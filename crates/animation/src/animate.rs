@@ -79,11 +79,25 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
     let motion = Motion::load(&ranged, Some(family), &tracker, observer, token)?;
     let span = motion.span(job.start, job.end)?;
 
-    let total = span.frame_count(job.rate);
+    let whole = span.frame_count(job.rate);
+    let range = match &job.frames {
+        Some(range) => range.within(whole).ok_or(AnimationError::Frames { asked: *range, whole })?,
+        None => 0..whole,
+    };
+    let total = range.end - range.start;
+    let first_shown = span.time_of(job.rate, range.start);
     let (renderer, place) = renderer(job, &portrait, total, observer, token)?;
     let (width, height) = renderer.size();
-    let format = VideoFormat { width, height, rate: job.rate, expected_frames: Some(total) };
+    let format = VideoFormat {
+        expected_frames: Some(total),
+        part_from: job.frames.map(|_| range.start),
+        ..VideoFormat::new(width, height, job.rate)
+    };
     let soundtrack = motion.soundtrack(span.start()).filter(|_| !job.mute);
+    if soundtrack.is_some() && job.frames.is_some() {
+        observer.note("a part has no sound: `moue join --sound` adds it to the whole");
+    }
+    let soundtrack = soundtrack.filter(|_| job.frames.is_none());
     let sinks = open(job, &format, soundtrack.as_ref(), observer)?;
     let heard = match &soundtrack {
         Some(soundtrack) if !job.live.streams.is_empty() => heard(soundtrack, span.duration(), observer)?,
@@ -99,7 +113,7 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
     let began = Instant::now();
     let rest = portrait.measured();
     let frames = Frames {
-        total,
+        range: range.clone(),
         workers: job.workers.unwrap_or_else(default_workers).max(1),
         asked: &|index| asked(job, &motion.track, span.time_of(job.rate, index), &rest, index),
     };
@@ -143,8 +157,8 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
             kind: motion.kind.clone(),
             rows: motion.track.times().len(),
             duration: motion.track.duration(),
-            start: motion.origin + span.start(),
-            end: motion.origin + span.end(),
+            start: motion.origin + first_shown,
+            end: motion.origin + job.frames.map_or(span.end(), |_| span.time_of(job.rate, range.end).min(span.end())),
             relative: job.relative,
             video: motion.video.clone(),
             driver: None,

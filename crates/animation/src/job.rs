@@ -12,7 +12,9 @@ use moue_media::{EncoderSettings, Output, RawOutput};
 use moue_timeline::{FrameRate, Gains, Interpolation};
 use serde::Serialize;
 
-use crate::{AnimationError, DriverReport, Fidelity, Framing, LiveJob, LiveSummary, MotionJob, Size, VideoReport};
+use crate::{
+    AnimationError, DriverReport, Fidelity, FrameRange, Framing, LiveJob, LiveSummary, MotionJob, Size, VideoReport,
+};
 
 /// Everything about a run.
 #[derive(Clone, Debug)]
@@ -37,6 +39,9 @@ pub struct AnimateJob {
     pub relative: bool,
     /// Frames per second.
     pub rate: FrameRate,
+    /// The frames that are rendered, of those that there would be; all by default. A frame is the same in a part as in
+    /// the whole.
+    pub frames: Option<FrameRange>,
     /// Which part of the portrait is shown.
     pub framing: Framing,
     /// Size of the frames.

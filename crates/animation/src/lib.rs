@@ -16,6 +16,7 @@ mod bridging;
 mod calibrate;
 mod error;
 mod fidelity;
+mod frame_range;
 mod framing;
 mod job;
 mod live;
@@ -35,6 +36,7 @@ pub use bridging::{read_map, to_families, write_map};
 pub use calibrate::{calibrate, import_map};
 pub use error::AnimationError;
 pub use fidelity::{ChannelFidelity, Fidelity, FidelityMeter};
+pub use frame_range::FrameRange;
 pub use framing::{Framing, HEAD_SIDE, Layout, MAX_SIDE, MIN_SIDE, Size, head_square};
 pub use job::{
     AnimateJob, Device, MotionSummary, OutputSummary, Painting, PortraitSummary, Precision, QueueSummary, RendererKind,

@@ -1,11 +1,13 @@
 //! The command line.
 
+mod join;
 mod looking;
 mod models;
 mod motion;
 mod storyboard;
 mod track;
 
+pub use join::*;
 pub use looking::*;
 pub use models::*;
 pub use motion::*;
@@ -15,7 +17,7 @@ pub use track::*;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use moue_animation::{Device, Framing, SchedulerKind, Size};
+use moue_animation::{Device, FrameRange, Framing, SchedulerKind, Size};
 use moue_timeline::FrameRate;
 
 const EXAMPLES: &str = "\
@@ -64,6 +66,9 @@ pub enum Command {
     /// Turn a storyboard into panels and a film
     #[command(long_about = STORYBOARD_LONG)]
     Storyboard(Box<StoryboardArgs>),
+    /// Put parts together that `moue animate --frames` rendered
+    #[command(long_about = JOIN_LONG)]
+    Join(JoinArgs),
     /// Read the motion of a face off a video, or a track of any kind, and write it as a track
     #[command(long_about = TRACK_LONG)]
     Track(Box<TrackArgs>),
@@ -199,6 +204,13 @@ pub struct AnimateArgs {
     /// Where in the motion to end; written like --start, not included
     #[arg(long, value_name = "TIME", help_heading = "Motion")]
     pub end: Option<String>,
+    /// Render a part of the film only: frames A to B, B not included, e.g. 0..250, or 250.. for the rest
+    ///
+    /// Frames are counted from 0 at the output's rate, from --start on. A frame is the same in a part as in the whole,
+    /// so that a long film can be rendered by several processes or machines; `moue join` puts parts together. Numbered
+    /// PNG frames keep the numbers of the whole. Parts have no sound.
+    #[arg(long, value_name = "A..B", help_heading = "Motion")]
+    pub frames: Option<FrameRange>,
     #[command(flatten)]
     pub watching: WatchingArgs,
     /// Show a live source in the lower right corner of the picture, a quarter as wide

@@ -86,6 +86,7 @@ fn job(args: &AnimateArgs, preset: Option<&RunPreset>) -> Result<AnimateJob, Sto
             .unwrap_or_default(),
         relative: args.relative || preset.and_then(|p| p.relative).unwrap_or(false),
         rate,
+        frames: args.frames,
         framing,
         size: args.size.or(preset.and_then(|p| p.size.as_ref()).map(|size| size.0)).unwrap_or(default_size),
         renderer,
@@ -156,6 +157,7 @@ fn classify(error: AnimationError, token: &CancelToken) -> Stop {
         AnimationError::Interrupted => exit::INTERRUPTED,
         _ if token.is_aborting() => exit::INTERRUPTED,
         AnimationError::Span { .. }
+        | AnimationError::Frames { .. }
         | AnimationError::NoRest { .. }
         | AnimationError::NoSuchFace { .. }
         | AnimationError::SourceSize { .. }
