@@ -210,6 +210,35 @@ pub enum AnimationError {
     /// Nothing to write to.
     #[error("no output given\nhint: say where the result goes, e.g. -o out.mp4")]
     NoOutput,
+    /// A setting of the temporal conditioning that is out of range.
+    #[error("{option} is {found}, expected {expected}\nhint: docs/steadiness.md has what the values do")]
+    Conditioning {
+        /// As written on the command line.
+        option: &'static str,
+        /// The value.
+        found: f64,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// A file that should be a painted keyframe and is not.
+    #[error("{}: found {found}, expected {expected}\nhint: delete the file: the keyframe is painted again", path.display())]
+    Keyframe {
+        /// The file.
+        path: PathBuf,
+        /// What is there.
+        found: String,
+        /// What the painter takes.
+        expected: String,
+    },
+    /// The folder of keyframes cannot be made.
+    #[error("{}: making this folder failed\nhint: keyframes are kept in it; name another with --keyframes", path.display())]
+    KeyframeFolder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// Frames that the film does not have.
     #[error(
         "--frames {asked}: the film has {whole} frames, 0..{whole}\nhint: ranges are half open: 0..10 is followed by 10..20"

@@ -13,7 +13,8 @@ use moue_timeline::{FrameRate, Gains, Interpolation};
 use serde::Serialize;
 
 use crate::{
-    AnimationError, DriverReport, Fidelity, FrameRange, Framing, LiveJob, LiveSummary, MotionJob, Size, VideoReport,
+    AnimationError, AskedConditioning, DriverReport, Fidelity, FrameRange, Framing, LiveJob, LiveSummary, MotionJob,
+    Size, VideoReport,
 };
 
 /// Everything about a run.
@@ -165,6 +166,10 @@ pub struct Painting {
     pub reference_scale: Option<f64>,
     /// Paint without the portrait's hair, clothes and background.
     pub no_reference: bool,
+    /// What keeps frames steady over time.
+    pub conditioning: AskedConditioning,
+    /// Where painted keyframes are kept for other runs of the same shot; nowhere by default.
+    pub keyframes: Option<PathBuf>,
     /// Frames at once; as many as fit into the free memory by default.
     pub batch: Option<usize>,
     /// The type that the networks' weights are stored in.

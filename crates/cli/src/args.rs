@@ -17,7 +17,7 @@ pub use track::*;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use moue_animation::{Device, FrameRange, Framing, SchedulerKind, Size};
+use moue_animation::{Device, FrameRange, Framing, HistoryMode, NoiseMode, SchedulerKind, Size};
 use moue_timeline::FrameRate;
 
 const EXAMPLES: &str = "\
@@ -255,6 +255,9 @@ pub struct AnimateArgs {
 
     #[command(flatten)]
     pub painting: PaintingArgs,
+    /// Folder for painted keyframes: runs that render ranges of one film with it share them
+    #[arg(long, value_name = "DIR", help_heading = "Steadiness of the diffusion renderer")]
+    pub keyframes: Option<PathBuf>,
 }
 
 /// What goes with outputs that are watched while they are made.
@@ -272,6 +275,37 @@ pub struct WatchingArgs {
     /// Serve how the run is going at http://HOST:PORT/metrics, for Prometheus
     #[arg(long, value_name = "HOST:PORT")]
     pub metrics: Option<String>,
+}
+
+/// What keeps painted frames steady over time.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Steadiness of the diffusion renderer")]
+pub struct ConditioningArgs {
+    /// Noise that frames start from: shared, carried or independent (docs/steadiness.md has figures)
+    ///
+    /// shared is one for all frames: what the expression does not change stays, and fine texture sticks to the picture.
+    /// carried is moved along with the face, by the mesh: texture sticks to the face, for some milliseconds a frame.
+    /// independent gives each frame its own, and flickers.
+    #[arg(long, value_name = "MODE")]
+    pub noise: Option<NoiseMode>,
+    /// What frames look at besides the portrait: none, or keyframe
+    ///
+    /// A shot's keyframes are those of its expressions that are far from each other; each is painted from its expression
+    /// alone, so nothing drifts. A frame looks at the nearest two, by how near they are. It costs one more painting and
+    /// network pass for each keyframe, and slower passes for all frames.
+    #[arg(long, value_name = "MODE")]
+    pub history: Option<HistoryMode>,
+    /// How much frames look at keyframes; 1 is as much as at the portrait
+    #[arg(long, value_name = "X")]
+    pub history_weight: Option<f64>,
+    /// How far keyframes are apart; 1 is a lid that shuts, or a jaw that opens by 0.4 rad. Smaller means more of them
+    #[arg(long, value_name = "X")]
+    pub keyframe_distance: Option<f64>,
+    /// Start frames from keyframes, carried to where the face is, and take this share of the steps; 1 starts from noise
+    ///
+    /// Fewer steps take less time and make frames steadier; they follow the expression less.
+    #[arg(long, value_name = "X")]
+    pub start_strength: Option<f64>,
 }
 
 /// What only the diffusion renderer has.
@@ -304,6 +338,8 @@ pub struct PaintingArgs {
     /// On the CPU the arithmetic is in f32 all the same; f16 halves the memory.
     #[arg(long, value_enum, value_name = "f32|f16|bf16", hide_possible_values = true)]
     pub dtype: Option<PrecisionArg>,
+    #[command(flatten)]
+    pub conditioning: ConditioningArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
