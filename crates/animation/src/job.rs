@@ -12,7 +12,10 @@ use moue_media::{EncoderSettings, Output, RawOutput};
 use moue_timeline::{FrameRate, Gains, Interpolation};
 use serde::Serialize;
 
-use crate::{AnimationError, DriverReport, Fidelity, Framing, LiveJob, LiveSummary, MotionJob, Size, VideoReport};
+use crate::{
+    AnimationError, AskedConditioning, DriverReport, Fidelity, FrameRange, Framing, LiveJob, LiveSummary, MotionJob,
+    Size, VideoReport,
+};
 
 /// Everything about a run.
 #[derive(Clone, Debug)]
@@ -37,6 +40,9 @@ pub struct AnimateJob {
     pub relative: bool,
     /// Frames per second.
     pub rate: FrameRate,
+    /// The frames that are rendered, of those that there would be; all by default. A frame is the same in a part as in
+    /// the whole.
+    pub frames: Option<FrameRange>,
     /// Which part of the portrait is shown.
     pub framing: Framing,
     /// Size of the frames.
@@ -160,6 +166,10 @@ pub struct Painting {
     pub reference_scale: Option<f64>,
     /// Paint without the portrait's hair, clothes and background.
     pub no_reference: bool,
+    /// What keeps frames steady over time.
+    pub conditioning: AskedConditioning,
+    /// Where painted keyframes are kept for other runs of the same shot; nowhere by default.
+    pub keyframes: Option<PathBuf>,
     /// Frames at once; as many as fit into the free memory by default.
     pub batch: Option<usize>,
     /// The type that the networks' weights are stored in.

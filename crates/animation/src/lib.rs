@@ -16,17 +16,21 @@ mod bridging;
 mod calibrate;
 mod error;
 mod fidelity;
+mod frame_range;
 mod framing;
 mod job;
 mod live;
+mod look;
 mod measure;
 mod motion;
 mod painting;
 mod portrait;
 mod preset;
 mod renderer;
+mod repeats;
 mod rest;
 mod stages;
+mod temporal;
 mod tracking;
 
 pub use animate::{Observer, animate, pose_renderer};
@@ -35,6 +39,7 @@ pub use bridging::{read_map, to_families, write_map};
 pub use calibrate::{calibrate, import_map};
 pub use error::AnimationError;
 pub use fidelity::{ChannelFidelity, Fidelity, FidelityMeter};
+pub use frame_range::FrameRange;
 pub use framing::{Framing, HEAD_SIDE, Layout, MAX_SIDE, MIN_SIDE, Size, head_square};
 pub use job::{
     AnimateJob, Device, MotionSummary, OutputSummary, Painting, PortraitSummary, Precision, QueueSummary, RendererKind,
@@ -48,7 +53,7 @@ pub use measure::{Dropped, Flicker, Following, Likeness, MeasureJob, Measured, M
 pub use motion::{Motion, MotionJob};
 pub use moue_bridge::{BridgeError, Family, LinearMap, bridge};
 pub use moue_diffusion::{DiffusionError, Preparation, SchedulerKind};
-pub use painting::{PAINTED_SIDE, PaintJob, Painted};
+pub use painting::{PAINTED_SIDE, PaintJob, Painted, ShotJob};
 pub use portrait::{Portrait, expression_of, head_of};
 pub use preset::{
     CodecName, EncoderName, EncoderText, InterpolationName, OutputTemplate, PresetError, PresetOutput, PresetPainting,
@@ -56,4 +61,7 @@ pub use preset::{
 };
 pub use renderer::{Asked, BatchObserver, MeshInLayout, Renderer};
 pub use rest::Rest;
+pub use temporal::{
+    AskedConditioning, HistoryMode, KeyframePlan, NoiseMode, TemporalConditioning, expression_distance,
+};
 pub use tracking::{FaceGap, SeenFrame, TrackedVideo, VideoJob, VideoReport, track_video};

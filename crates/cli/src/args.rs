@@ -1,11 +1,13 @@
 //! The command line.
 
+mod join;
 mod looking;
 mod models;
 mod motion;
 mod storyboard;
 mod track;
 
+pub use join::*;
 pub use looking::*;
 pub use models::*;
 pub use motion::*;
@@ -15,7 +17,7 @@ pub use track::*;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use moue_animation::{Device, Framing, SchedulerKind, Size};
+use moue_animation::{Device, FrameRange, Framing, HistoryMode, NoiseMode, SchedulerKind, Size};
 use moue_timeline::FrameRate;
 
 const EXAMPLES: &str = "\
@@ -64,6 +66,9 @@ pub enum Command {
     /// Turn a storyboard into panels and a film
     #[command(long_about = STORYBOARD_LONG)]
     Storyboard(Box<StoryboardArgs>),
+    /// Put parts together that `moue animate --frames` rendered
+    #[command(long_about = JOIN_LONG)]
+    Join(JoinArgs),
     /// Read the motion of a face off a video, or a track of any kind, and write it as a track
     #[command(long_about = TRACK_LONG)]
     Track(Box<TrackArgs>),
@@ -199,6 +204,13 @@ pub struct AnimateArgs {
     /// Where in the motion to end; written like --start, not included
     #[arg(long, value_name = "TIME", help_heading = "Motion")]
     pub end: Option<String>,
+    /// Render a part of the film only: frames A to B, B not included, e.g. 0..250, or 250.. for the rest
+    ///
+    /// Frames are counted from 0 at the output's rate, from --start on. A frame is the same in a part as in the whole,
+    /// so that a long film can be rendered by several processes or machines; `moue join` puts parts together. Numbered
+    /// PNG frames keep the numbers of the whole. Parts have no sound.
+    #[arg(long, value_name = "A..B", help_heading = "Motion")]
+    pub frames: Option<FrameRange>,
     #[command(flatten)]
     pub watching: WatchingArgs,
     /// Show a live source in the lower right corner of the picture, a quarter as wide
@@ -243,6 +255,9 @@ pub struct AnimateArgs {
 
     #[command(flatten)]
     pub painting: PaintingArgs,
+    /// Folder for painted keyframes: runs that render ranges of one film with it share them
+    #[arg(long, value_name = "DIR", help_heading = "Steadiness of the diffusion renderer")]
+    pub keyframes: Option<PathBuf>,
 }
 
 /// What goes with outputs that are watched while they are made.
@@ -260,6 +275,37 @@ pub struct WatchingArgs {
     /// Serve how the run is going at http://HOST:PORT/metrics, for Prometheus
     #[arg(long, value_name = "HOST:PORT")]
     pub metrics: Option<String>,
+}
+
+/// What keeps painted frames steady over time.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Steadiness of the diffusion renderer")]
+pub struct ConditioningArgs {
+    /// Noise that frames start from: shared, carried or independent (docs/steadiness.md has figures)
+    ///
+    /// shared is one for all frames: what the expression does not change stays, and fine texture sticks to the picture.
+    /// carried is moved along with the face, by the mesh: texture sticks to the face, for some milliseconds a frame.
+    /// independent gives each frame its own, and flickers.
+    #[arg(long, value_name = "MODE")]
+    pub noise: Option<NoiseMode>,
+    /// What frames look at besides the portrait: none, or keyframe
+    ///
+    /// A shot's keyframes are those of its expressions that are far from each other; each is painted from its expression
+    /// alone, so nothing drifts. A frame looks at the nearest two, by how near they are. It costs one more painting and
+    /// network pass for each keyframe, and slower passes for all frames.
+    #[arg(long, value_name = "MODE")]
+    pub history: Option<HistoryMode>,
+    /// How much frames look at keyframes; 1 is as much as at the portrait
+    #[arg(long, value_name = "X")]
+    pub history_weight: Option<f64>,
+    /// How far keyframes are apart; 1 is a lid that shuts, or a jaw that opens by 0.4 rad. Smaller means more of them
+    #[arg(long, value_name = "X")]
+    pub keyframe_distance: Option<f64>,
+    /// Start frames from keyframes, carried to where the face is, and take this share of the steps; 1 starts from noise
+    ///
+    /// Fewer steps take less time and make frames steadier; they follow the expression less.
+    #[arg(long, value_name = "X")]
+    pub start_strength: Option<f64>,
 }
 
 /// What only the diffusion renderer has.
@@ -292,6 +338,8 @@ pub struct PaintingArgs {
     /// On the CPU the arithmetic is in f32 all the same; f16 halves the memory.
     #[arg(long, value_enum, value_name = "f32|f16|bf16", hide_possible_values = true)]
     pub dtype: Option<PrecisionArg>,
+    #[command(flatten)]
+    pub conditioning: ConditioningArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

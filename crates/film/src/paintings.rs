@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use image::RgbImage;
 use moue_animation::{
-    AnimationError, Asked, BatchObserver, Device, Observer, PAINTED_SIDE, PaintJob, Painted, Painting, Renderer as _,
-    SchedulerKind,
+    AnimationError, Asked, BatchObserver, Device, LinearMap, Observer, PAINTED_SIDE, PaintJob, Painted, Painting,
+    Renderer as _, SchedulerKind,
 };
 use moue_engine::CancelToken;
 use moue_models::{ModelFile, ModelFolder, process_environment};
@@ -23,6 +23,7 @@ pub(crate) struct Paintings {
     side: u32,
     painting: Painting,
     device: Device,
+    map: Option<LinearMap>,
     /// What the models and the machine make of a frame.
     look: String,
 }
@@ -37,7 +38,7 @@ impl Paintings {
     pub fn new(folder: PathBuf, size: (u32, u32), drawing: &Drawing, props: &Props) -> Result<Self, FilmError> {
         // The networks take multiples of 64 pixels that they were trained on; small models have small pictures.
         let side = (size.0.min(size.1) / 64 * 64).clamp(64, PAINTED_SIDE);
-        let Drawing { painting, device, .. } = drawing;
+        let Drawing { painting, device, map } = drawing;
         let models = ModelFolder::find(painting.models.as_deref(), &process_environment)
             .map_err(moue_animation::DiffusionError::from)
             .map_err(AnimationError::from)?;
@@ -47,7 +48,14 @@ impl Paintings {
                 look += &format!(" {} {}", file.path(), props.digest(&path)?);
             }
         }
-        Ok(Self { folder, side, painting: painting.clone(), device: *device, look: digest::of_text(&look) })
+        Ok(Self {
+            folder,
+            side,
+            painting: painting.clone(),
+            device: *device,
+            map: map.clone(),
+            look: digest::of_text(&look),
+        })
     }
 
     /// A hash of what the models and the machine make of a frame.
@@ -102,7 +110,8 @@ impl Paintings {
         let portrait = props.portrait(&character.portrait, character.face)?;
         let painting = self.settings(character);
         let size = (self.side, self.side);
-        let job = PaintJob { painting: &painting, device: self.device, seed: character.rendering.seed, size };
+        let (device, seed) = (self.device, character.rendering.seed);
+        let job = PaintJob { painting: &painting, device, seed, size, map: self.map.as_ref() };
         let painted = Painted::new(&job, &portrait, total as u64, observer, token)?;
         observer.started(total as u64);
         let mut done = 0;
