@@ -13,11 +13,11 @@ use moue_media::{Cue, LegEvent, MediaError, SoundUse, Soundtrack, VideoFormat, W
 use moue_timeline::{Channel, Expression, FlameChannel, HeadAxis, Shape, Track};
 
 use crate::{
-    AnimateJob, AnimationError, Asked, Broadcast, Fidelity, Framing, Layout, LiveSummary, MeshInLayout, Motion,
-    MotionJob, MotionSummary, OutputSummary, PaintJob, Painted, Portrait, PortraitSummary, PoseRenderer, Programme,
-    QueueSummary, Renderer, RendererKind, Size, StageSummary, Summary,
+    AnimateJob, AnimationError, Asked, Broadcast, Compose, Fidelity, Framing, Layout, LiveSummary, MeshInLayout,
+    Motion, MotionJob, MotionSummary, OutputSummary, PaintJob, Painted, Pasted, Portrait, PortraitSummary,
+    PoseRenderer, Programme, QueueSummary, Renderer, RendererKind, Size, StageSummary, Summary,
     live::{follow, live_reader},
-    stages::{self, Filled, Frames, Measurement, NamedSink},
+    stages::{self, Filled, Frames, Measurement, NamedSink, Steps},
 };
 
 /// Is told how a run goes. Called from several threads; must not block for long.
@@ -74,9 +74,8 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
     {
         return follow(job, portrait, reader, &tracker, observer, token);
     }
-    let family = family(job);
     let ranged = MotionJob { start: job.start, end: job.end, ..job.motion.clone() };
-    let motion = Motion::load(&ranged, Some(family), &tracker, observer, token)?;
+    let motion = Motion::load(&ranged, families(job), &tracker, observer, token)?;
     let span = motion.span(job.start, job.end)?;
 
     let total = span.frame_count(job.rate);
@@ -193,11 +192,12 @@ pub(crate) fn sorted(
     Ok((written, failures))
 }
 
-/// The coefficients that the renderer is moved by.
-pub(crate) fn family(job: &AnimateJob) -> Family {
-    match job.renderer {
-        RendererKind::Mesh => Family::Arkit,
-        RendererKind::Diffusion => Family::Flame,
+/// The coefficients that the renderer is moved by, and then those that the mesh follows beside it.
+pub(crate) fn families(job: &AnimateJob) -> &'static [Family] {
+    match (job.renderer, job.compose) {
+        (RendererKind::Mesh, _) => &[Family::Arkit],
+        (RendererKind::Diffusion, Compose::Crop) => &[Family::Flame],
+        (RendererKind::Diffusion, Compose::Paste) => &[Family::Flame, Family::Arkit],
     }
 }
 
@@ -222,7 +222,14 @@ pub(crate) fn renderer(
         RendererKind::Diffusion => {
             let painted = Painted::new(&PaintJob::of(job), portrait, total, observer, token)?;
             let (width, height) = painted.size();
-            Ok((Box::new(painted), [f64::from(width) / 2.0, f64::from(height) / 2.0]))
+            let squares: Box<dyn Renderer> = Box::new(painted);
+            if job.compose == Compose::Crop {
+                return Ok((squares, [f64::from(width) / 2.0, f64::from(height) / 2.0]));
+            }
+            let layout = Layout::new(portrait.image.dimensions(), &portrait.face().landmarks, job.framing, job.size)?;
+            let place = layout.output_from_source(centre(portrait));
+            let pasted = Pasted::new(squares, portrait, layout, &Steps { observer, token })?;
+            Ok((Box::new(pasted), place))
         }
     }
 }

@@ -12,7 +12,9 @@ use moue_media::{EncoderSettings, Output, RawOutput};
 use moue_timeline::{FrameRate, Gains, Interpolation};
 use serde::Serialize;
 
-use crate::{AnimationError, DriverReport, Fidelity, Framing, LiveJob, LiveSummary, MotionJob, Size, VideoReport};
+use crate::{
+    AnimationError, Compose, DriverReport, Fidelity, Framing, LiveJob, LiveSummary, MotionJob, Size, VideoReport,
+};
 
 /// Everything about a run.
 #[derive(Clone, Debug)]
@@ -49,6 +51,8 @@ pub struct AnimateJob {
     pub seed: u64,
     /// How the diffusion renderer paints.
     pub painting: Painting,
+    /// What becomes of what it paints; the mesh renderer draws in the picture itself.
+    pub compose: Compose,
     /// Files that are written; at least one of these or of [`Self::live`].
     pub outputs: Vec<(Output, EncoderSettings)>,
     /// Outputs in GStreamer's own words.
@@ -84,15 +88,15 @@ impl AnimateJob {
                 if self.framing == Framing::Face {
                     return refuse("--framing face", "mesh", "use --framing head, a square around the head");
                 }
+                if self.compose == Compose::Paste {
+                    return refuse("--compose paste", "mesh", "it draws in the picture itself: leave --compose out");
+                }
+                if self.painting.side.is_some() {
+                    return refuse("--paint-size", "mesh", "nothing is painted: --size is the size of the frames");
+                }
             }
             RendererKind::Diffusion => {
-                if self.framing != Framing::Face {
-                    return refuse(
-                        "--framing",
-                        "diffusion",
-                        "it paints the aligned face, a square: leave --framing out",
-                    );
-                }
+                self.check_composition()?;
                 if self.relative {
                     return refuse("--relative", "diffusion", "the portrait's FLAME coefficients are not known");
                 }
@@ -102,11 +106,6 @@ impl AnimateJob {
                         "diffusion",
                         "what is measured are ARKit shapes, what is asked is FLAME",
                     );
-                }
-                if let Size::Pixels { width, height } = self.size
-                    && width != height
-                {
-                    return refuse("--size with two different sides", "diffusion", "it paints squares, e.g. 512x512");
                 }
             }
         }
@@ -127,6 +126,39 @@ impl AnimateJob {
             }
             if !seen.insert(full) {
                 return Err(AnimationError::SameOutput { path: path.to_owned() });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl AnimateJob {
+    /// Refuses what does not go with what becomes of painted squares.
+    fn check_composition(&self) -> Result<(), AnimationError> {
+        let refuse = |option: &'static str, compose: Compose, hint| {
+            Err(AnimationError::Composition { option, compose: compose.name(), hint })
+        };
+        match self.compose {
+            Compose::Crop => {
+                if self.framing != Framing::Face {
+                    let hint = "--compose paste puts the painted face back into the picture; or leave --framing out";
+                    return refuse("--framing whole or head", Compose::Crop, hint);
+                }
+                if let Size::Pixels { width, height } = self.size
+                    && width != height
+                {
+                    let hint = "the painted square is the frame, e.g. 512x512; --compose paste has frames of any shape";
+                    return refuse("--size with two different sides", Compose::Crop, hint);
+                }
+                if self.painting.side.is_some() {
+                    return refuse("--paint-size", Compose::Crop, "the painted square is the frame: use --size");
+                }
+            }
+            Compose::Paste => {
+                if self.framing == Framing::Face {
+                    let hint = "use --framing whole or head; --compose crop shows the painted square alone";
+                    return refuse("--framing face", Compose::Paste, hint);
+                }
             }
         }
         Ok(())
@@ -160,6 +192,9 @@ pub struct Painting {
     pub reference_scale: Option<f64>,
     /// Paint without the portrait's hair, clothes and background.
     pub no_reference: bool,
+    /// Side of the painted square in pixels where it goes back into the picture; by default what the model was trained
+    /// on.
+    pub side: Option<u32>,
     /// Frames at once; as many as fit into the free memory by default.
     pub batch: Option<usize>,
     /// The type that the networks' weights are stored in.

@@ -15,7 +15,7 @@ pub use track::*;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use moue_animation::{Device, Framing, SchedulerKind, Size};
+use moue_animation::{Compose, Device, Framing, SchedulerKind, Size};
 use moue_timeline::FrameRate;
 
 const EXAMPLES: &str = "\
@@ -129,6 +129,8 @@ Examples:
   Painted by the diffusion renderer, from FLAME coefficients
     moue models pull
     moue animate me.jpg flame.npz --renderer diffusion -o painted.mp4
+  The same face in the whole picture, the head turning as the motion says
+    moue animate me.jpg flame.npz --renderer diffusion --compose paste -o whole.mp4
   Live: a stream and a file; a page with sliders, again and again; a camera that drives the portrait
     moue animate me.jpg take1.csv -o rtmp://localhost/live/preview -o me.mp4
     moue animate me.jpg take1.csv --loop -o preview://127.0.0.1:8080
@@ -173,7 +175,8 @@ pub struct AnimateArgs {
     /// Part of the portrait to show: whole (default), or head, a square around it
     ///
     /// The square has room for hair and shoulders; where it would leave the picture it is moved, then made smaller.
-    /// The diffusion renderer has one framing only, face: the aligned face that it was trained on.
+    /// The diffusion renderer paints a square around the face, and shows that unless told otherwise; with whole or head
+    /// it is put back into the picture (see --compose).
     #[arg(long, value_name = "whole|head", help_heading = "Picture")]
     pub framing: Option<Framing>,
     /// Size in pixels, e.g. 1920x1080, or `source`
@@ -266,6 +269,18 @@ pub struct WatchingArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Diffusion renderer")]
 pub struct PaintingArgs {
+    /// What becomes of the painted square: crop, it is the frame; or paste, it goes back into the picture
+    ///
+    /// The model paints an upright square around the face, and nothing else of the picture. With paste the face in it is
+    /// put where the portrait has it, at the portrait's resolution: its colours are fitted to the portrait's once, its
+    /// edge is soft and follows the jaw, and the head turns as the motion says, which the model alone cannot do. Then
+    /// --framing is whole or head, and --size is what it is for the mesh renderer. paste is what --framing whole or head
+    /// means by itself; otherwise crop is the default.
+    #[arg(long, value_name = "crop|paste")]
+    pub compose: Option<Compose>,
+    /// Side of the painted square with --compose paste, a multiple of 8 (default: what the model was trained on)
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(8..=2048))]
+    pub paint_size: Option<u32>,
     /// Noise scheduler: dpmpp-2m (default), ddim, euler, or lcm (few steps, with the LCM-LoRA)
     #[arg(long, value_name = "NAME")]
     pub scheduler: Option<SchedulerKind>,

@@ -25,4 +25,4 @@ mod texture;
 
 pub use error::{MeshError, RigError};
 pub use renderer::MeshRenderer;
-pub use texture::View;
+pub use texture::{View, sample};

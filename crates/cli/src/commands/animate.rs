@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use moue_animation::{
-    AnimateJob, AnimationError, DiffusionError, DriverReport, Fidelity, Framing, HEAD_SIDE, LiveSummary, MotionJob,
-    Painting, Precision, PresetError, PresetPainting, RendererKind, RunPreset, Size, Summary, animate as run,
+    AnimateJob, AnimationError, Compose, DiffusionError, DriverReport, Fidelity, Framing, HEAD_SIDE, LiveSummary,
+    MotionJob, Painting, Precision, PresetError, PresetPainting, RendererKind, RunPreset, Size, Summary,
+    animate as run,
 };
 use moue_engine::CancelToken;
 use moue_media::MediaError;
@@ -52,9 +53,14 @@ fn job(args: &AnimateArgs, preset: Option<&RunPreset>) -> Result<AnimateJob, Sto
     }
     .unwrap_or_default();
     let framing = args.framing.or(preset.and_then(|p| p.framing.as_ref()).map(|f| f.0));
-    let framing = framing.unwrap_or(match renderer {
-        RendererKind::Mesh => Framing::Whole,
-        RendererKind::Diffusion => Framing::Face,
+    // A painted face is a square by itself; in more of the picture than that, it is in the picture.
+    let compose = args.painting.compose.unwrap_or(match (renderer, framing) {
+        (RendererKind::Diffusion, Some(Framing::Whole | Framing::Head)) => Compose::Paste,
+        _ => Compose::Crop,
+    });
+    let framing = framing.unwrap_or(match (renderer, compose) {
+        (RendererKind::Mesh, _) | (_, Compose::Paste) => Framing::Whole,
+        (RendererKind::Diffusion, Compose::Crop) => Framing::Face,
     });
     let default_size = match framing {
         Framing::Whole => Size::Source,
@@ -92,6 +98,7 @@ fn job(args: &AnimateArgs, preset: Option<&RunPreset>) -> Result<AnimateJob, Sto
         device: args.device,
         seed: args.seed.or(preset.and_then(|p| p.seed)).unwrap_or(0),
         painting: painting(&args.painting, &args.reading.models, preset.and_then(|preset| preset.diffusion.as_ref())),
+        compose,
         outputs: files,
         raw,
         live,
@@ -120,6 +127,7 @@ pub fn painting(args: &PaintingArgs, models: &Option<PathBuf>, preset: Option<&P
         expression_scale: args.expression_scale.or(preset.and_then(|p| p.expression_scale)),
         reference_scale: args.reference_scale.or(preset.and_then(|p| p.reference_scale)),
         no_reference: args.no_reference,
+        side: args.paint_size,
         batch: args.batch.map(usize::from),
         precision: args.dtype.map(precision),
     }
@@ -309,6 +317,19 @@ mod tests {
     }
 
     #[test]
+    fn a_painted_face_in_more_of_the_picture_than_the_square_is_pasted() {
+        let job = |more: &[&str]| {
+            let job = job(&parsed(&[&["-o", "x.mp4", "--renderer", "diffusion"], more].concat()), None).unwrap();
+            (job.compose, job.framing, job.size)
+        };
+        let square = Size::Pixels { width: HEAD_SIDE, height: HEAD_SIDE };
+        assert_eq!(job(&[]), (Compose::Crop, Framing::Face, square));
+        assert_eq!(job(&["--compose", "paste"]), (Compose::Paste, Framing::Whole, Size::Source));
+        assert_eq!(job(&["--framing", "whole"]), (Compose::Paste, Framing::Whole, Size::Source));
+        assert_eq!(job(&["--framing", "head"]), (Compose::Paste, Framing::Head, square));
+    }
+
+    #[test]
     fn times_may_be_frames_of_the_rate() {
         let job = job(&parsed(&["-o", "x.mp4", "--fps", "50", "--start", "25f", "--end", "1.5s"]), None).unwrap();
         assert_eq!((job.start, job.end), (Some(0.5), Some(1.5)));
@@ -323,7 +344,16 @@ mod tests {
             (&["-o", "https://example.org/a.mp4"], "nothing is streamed by 'https'"),
             (&["-o", "a.mp4", "--loop"], "--loop is for live outputs"),
             (&["-o", "a.mp4", "--renderer", "diffusion", "--relative"], "--relative does not go with the diffusion"),
-            (&["-o", "a.mp4", "--renderer", "diffusion", "--framing", "head"], "--framing does not go with"),
+            (
+                &["-o", "a.mp4", "--renderer", "diffusion", "--framing", "head", "--compose", "crop"],
+                "--framing whole or head does not go with --compose crop",
+            ),
+            (
+                &["-o", "a.mp4", "--renderer", "diffusion", "--framing", "face", "--compose", "paste"],
+                "--framing face does not go with --compose paste",
+            ),
+            (&["-o", "a.mp4", "--renderer", "diffusion", "--paint-size", "64"], "--paint-size does not go with"),
+            (&["-o", "a.mp4", "--compose", "paste"], "--compose paste does not go with the mesh"),
             (&["-o", "a.mp4", "--framing", "face"], "--framing face does not go with the mesh"),
             (&["-o", "a.mp4", "--device", "cuda:0"], "runs on the CPU"),
             (&["-o", "a.mp4", "--start", "2s", "--end", "1s"], "is not before"),
