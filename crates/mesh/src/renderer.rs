@@ -11,6 +11,7 @@ use moue_topology::LANDMARK_COUNT;
 
 use crate::error::MeshError;
 use crate::eye::Eye;
+use crate::flow::{Flow, Moved};
 use crate::mouth::Mouth;
 use crate::pose::{Model, Pose};
 use crate::raster::{Corner, fill};
@@ -157,6 +158,28 @@ impl MeshRenderer {
         made
     }
 
+    /// Where every pixel of the frame of the expression `to` was in the frame of `from`, both of `size` (width, height)
+    /// and in the same `view` of the portrait; any view and size, whatever the renderer was made for.
+    ///
+    /// # Errors
+    /// [`MeshError::Size`] for a view or a size without pixels.
+    pub fn flow(&self, from: &Expression, to: &Expression, view: View, size: (u32, u32)) -> Result<Flow, MeshError> {
+        check_size(view, size)?;
+        let stage = Stage::new(view, self.stage.texture.clone());
+        let [mut source, mut target] = [Pose::default(), Pose::default()];
+        self.model.pose(from, &mut source);
+        self.model.pose(to, &mut target);
+        let moved = |here, there| Moved {
+            model: &self.model,
+            stage: &stage,
+            eyes: &self.eyes,
+            triangles: &self.triangles,
+            here,
+            there,
+        };
+        Ok(Flow::new(size, &moved(&target, &source), &moved(&source, &target)))
+    }
+
     /// The portrait as the output shows it when nothing moves.
     pub fn still(&self) -> &RgbImage {
         &self.still
@@ -183,10 +206,9 @@ impl MeshRenderer {
     }
 
     fn draw_skin(&self, stage: &Stage, pose: &Pose, changes: &Changes, frame: &mut RgbImage) {
-        let limit = (STILL / stage.scale).powi(2);
         let texture = &stage.texture;
         for (triangle, opening) in self.triangles.iter().copied() {
-            if triangle.iter().all(|&v| pose.displacement[v as usize].length_squared() < limit) {
+            if is_still(triangle, stage, pose) {
                 continue;
             }
             let corners = triangle.map(|v| Corner {
@@ -223,8 +245,14 @@ struct Changes {
     mouth: f32,
 }
 
+/// Whether nobody can see that a triangle has moved from where it is in the portrait; such ones are not drawn.
+pub(crate) fn is_still(triangle: [u16; 3], stage: &Stage, pose: &Pose) -> bool {
+    let limit = (STILL / stage.scale).powi(2);
+    triangle.iter().all(|&v| pose.displacement[v as usize].length_squared() < limit)
+}
+
 /// All triangles wind counter-clockwise seen from outside, which is clockwise where y points down.
-fn faces_us([a, b, c]: [Vec2; 3]) -> bool {
+pub(crate) fn faces_us([a, b, c]: [Vec2; 3]) -> bool {
     (b - a).perp_dot(c - a) < 0.0
 }
 
