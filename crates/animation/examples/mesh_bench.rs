@@ -192,6 +192,7 @@ fn end_to_end(scene: &Scene, (width, height): (u32, u32), framing: Framing) -> O
         seed: 0,
         painting: Painting::default(),
         compose: Compose::Crop,
+        keyframes: None,
         outputs: vec![(output, EncoderSettings::default())],
         raw: Vec::new(),
         live: LiveJob::default(),

@@ -13,7 +13,7 @@ use moue_media::{Cue, LegEvent, MediaError, SoundUse, Soundtrack, VideoFormat, W
 use moue_timeline::{Channel, Expression, FlameChannel, HeadAxis, Shape, Track};
 
 use crate::{
-    AnimateJob, AnimationError, Asked, Broadcast, Compose, Fidelity, Framing, Layout, LiveSummary, MeshInLayout,
+    AnimateJob, AnimationError, Asked, Broadcast, Compose, Fidelity, Framing, Layout, LiveSummary, MeshInLayout, Mixed,
     Motion, MotionJob, MotionSummary, OutputSummary, PaintJob, Painted, Pasted, Portrait, PortraitSummary,
     PoseRenderer, Programme, QueueSummary, Renderer, RendererKind, Size, StageSummary, Summary,
     live::{follow, live_reader},
@@ -79,7 +79,9 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
     let span = motion.span(job.start, job.end)?;
 
     let total = span.frame_count(job.rate);
-    let (renderer, place) = renderer(job, &portrait, total, observer, token)?;
+    let rest = portrait.measured();
+    let ask = |index| asked(job, &motion.track, span.time_of(job.rate, index), &rest, index);
+    let (renderer, place) = renderer(job, &portrait, total, Some(&ask), observer, token)?;
     let (width, height) = renderer.size();
     let format = VideoFormat { width, height, rate: job.rate, expected_frames: Some(total) };
     let soundtrack = motion.soundtrack(span.start()).filter(|_| !job.mute);
@@ -96,12 +98,7 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
 
     observer.started(total);
     let began = Instant::now();
-    let rest = portrait.measured();
-    let frames = Frames {
-        total,
-        workers: job.workers.unwrap_or_else(default_workers).max(1),
-        asked: &|index| asked(job, &motion.track, span.time_of(job.rate, index), &rest, index),
-    };
+    let frames = Frames { total, workers: job.workers.unwrap_or_else(default_workers).max(1), asked: &ask };
     let measurement = job.measure_every.map(|every| Measurement::new(every, &tracker, place));
     let render =
         |sinks, measurement| stages::run(&frames, &*renderer, sinks, broadcast.as_ref(), measurement, observer, token);
@@ -197,39 +194,55 @@ pub(crate) fn families(job: &AnimateJob) -> &'static [Family] {
     match (job.renderer, job.compose) {
         (RendererKind::Mesh, _) => &[Family::Arkit],
         (RendererKind::Diffusion, Compose::Crop) => &[Family::Flame],
-        (RendererKind::Diffusion, Compose::Paste) => &[Family::Flame, Family::Arkit],
+        (RendererKind::Diffusion | RendererKind::Mixed, _) => &[Family::Flame, Family::Arkit],
     }
 }
 
-/// What draws, and where the portrait's face is in its frames, in pixels. About `total` frames are asked for.
+/// What draws, and where the portrait's face is in its frames, in pixels. About `total` frames are asked for; what each
+/// of them is asked for is known where the motion is.
 pub(crate) fn renderer(
     job: &AnimateJob,
     portrait: &Portrait,
     total: u64,
+    shot: Option<&dyn Fn(u64) -> Asked>,
     observer: &dyn Observer,
     token: &CancelToken,
 ) -> Result<(Box<dyn Renderer>, [f64; 2]), AnimationError> {
     let face_box = portrait.face().box_in_image;
     tracing::info!(face = portrait.chosen + 1, of = portrait.faces.len(), ?face_box, "portrait read");
     observer.portrait(portrait);
-    match job.renderer {
-        RendererKind::Mesh => {
-            let layout = Layout::new(portrait.image.dimensions(), &portrait.face().landmarks, job.framing, job.size)?;
-            tracing::debug!(?layout, "layout");
-            let place = layout.output_from_source(centre(portrait));
-            Ok((Box::new(MeshInLayout::new(portrait, layout)?), place))
-        }
-        RendererKind::Diffusion => {
-            let painted = Painted::new(&PaintJob::of(job), portrait, total, observer, token)?;
-            let (width, height) = painted.size();
-            let squares: Box<dyn Renderer> = Box::new(painted);
-            if job.compose == Compose::Crop {
-                return Ok((squares, [f64::from(width) / 2.0, f64::from(height) / 2.0]));
-            }
-            let layout = Layout::new(portrait.image.dimensions(), &portrait.face().landmarks, job.framing, job.size)?;
-            let place = layout.output_from_source(centre(portrait));
-            let pasted = Pasted::new(squares, portrait, layout, &Steps { observer, token })?;
-            Ok((Box::new(pasted), place))
+    let in_picture = || {
+        let layout = Layout::new(portrait.image.dimensions(), &portrait.face().landmarks, job.framing, job.size)?;
+        tracing::debug!(?layout, "layout");
+        Ok::<_, AnimationError>((layout, layout.output_from_source(centre(portrait))))
+    };
+    if job.renderer == RendererKind::Mesh {
+        let (layout, place) = in_picture()?;
+        return Ok((Box::new(MeshInLayout::new(portrait, layout)?), place));
+    }
+    let painted = Painted::new(&PaintJob::of(job), portrait, total, observer, token)?;
+    let (width, height) = painted.size();
+    let mut at_rest = painted.new_frame();
+    if job.compose == Compose::Paste {
+        painted.render(&[Pasted::rest()], std::slice::from_mut(&mut at_rest), &Steps { observer, token })?;
+    }
+    let mut squares: Box<dyn Renderer> = Box::new(painted);
+    if job.renderer == RendererKind::Mixed {
+        let Some(shot) = shot else {
+            let hint = "keyframes are chosen by the whole motion: paint every frame, or record the driver first";
+            return Err(AnimationError::LiveSource { option: "--renderer mesh+diffusion", hint });
+        };
+        let shot: Vec<Asked> = (0..total).map(shot).collect();
+        let mixed = Mixed::new(squares, portrait, &shot, job.keyframes.unwrap_or_default())?;
+        observer
+            .note(&format!("{} of {total} frames are painted, the mesh makes the others", mixed.keyframes().count()));
+        squares = Box::new(mixed);
+    }
+    match job.compose {
+        Compose::Crop => Ok((squares, [f64::from(width) / 2.0, f64::from(height) / 2.0])),
+        Compose::Paste => {
+            let (layout, place) = in_picture()?;
+            Ok((Box::new(Pasted::new(squares, &at_rest, portrait, layout, job.painting.detail)?), place))
         }
     }
 }
@@ -259,7 +272,7 @@ pub(crate) fn programme(
             RendererKind::Mesh => {
                 Shape::ALL.into_iter().map(Channel::Shape).chain(HeadAxis::ALL.map(Channel::Head)).collect()
             }
-            RendererKind::Diffusion => FlameChannel::all().map(Channel::Flame).collect(),
+            RendererKind::Diffusion | RendererKind::Mixed => FlameChannel::all().map(Channel::Flame).collect(),
         },
         pose,
         files: job.files(),

@@ -13,7 +13,8 @@ use moue_timeline::{FrameRate, Gains, Interpolation};
 use serde::Serialize;
 
 use crate::{
-    AnimationError, Compose, DriverReport, Fidelity, Framing, LiveJob, LiveSummary, MotionJob, Size, VideoReport,
+    AnimationError, Compose, DriverReport, Fidelity, Framing, Keyframing, LiveJob, LiveSummary, MotionJob, Size,
+    VideoReport,
 };
 
 /// Everything about a run.
@@ -53,6 +54,8 @@ pub struct AnimateJob {
     pub painting: Painting,
     /// What becomes of what it paints; the mesh renderer draws in the picture itself.
     pub compose: Compose,
+    /// Which frames are painted, where the mesh makes the others; as [`Keyframing`] has it by default.
+    pub keyframes: Option<Keyframing>,
     /// Files that are written; at least one of these or of [`Self::live`].
     pub outputs: Vec<(Output, EncoderSettings)>,
     /// Outputs in GStreamer's own words.
@@ -91,23 +94,27 @@ impl AnimateJob {
                 if self.compose == Compose::Paste {
                     return refuse("--compose paste", "mesh", "it draws in the picture itself: leave --compose out");
                 }
+                if self.painting.detail > 0.0 {
+                    return refuse("--detail", "mesh", "it moves the portrait itself, with all its detail");
+                }
                 if self.painting.side.is_some() {
                     return refuse("--paint-size", "mesh", "nothing is painted: --size is the size of the frames");
                 }
             }
-            RendererKind::Diffusion => {
+            RendererKind::Diffusion | RendererKind::Mixed => {
                 self.check_composition()?;
+                let name = self.renderer.name();
                 if self.relative {
-                    return refuse("--relative", "diffusion", "the portrait's FLAME coefficients are not known");
+                    return refuse("--relative", name, "the portrait's FLAME coefficients are not known");
                 }
                 if self.measure_every.is_some() {
-                    return refuse(
-                        "--measure",
-                        "diffusion",
-                        "what is measured are ARKit shapes, what is asked is FLAME",
-                    );
+                    return refuse("--measure", name, "what is measured are ARKit shapes, what is asked is FLAME");
                 }
             }
+        }
+        if self.keyframes.is_some() && self.renderer != RendererKind::Mixed {
+            let hint = "--renderer mesh+diffusion paints some of the frames";
+            return refuse("--every, --share or --within", self.renderer.name(), hint);
         }
         if self.outputs.is_empty() && self.raw.is_empty() && !self.live.is_live() {
             return Err(AnimationError::NoOutput);
@@ -153,6 +160,10 @@ impl AnimateJob {
                 if self.painting.side.is_some() {
                     return refuse("--paint-size", Compose::Crop, "the painted square is the frame: use --size");
                 }
+                if self.painting.detail > 0.0 {
+                    let hint = "it is the portrait's own, which --compose paste puts the painting into";
+                    return refuse("--detail", Compose::Crop, hint);
+                }
             }
             Compose::Paste => {
                 if self.framing == Framing::Face {
@@ -173,6 +184,19 @@ pub enum RendererKind {
     Mesh,
     /// Arc2Face with the expression and reference adapters, moved by FLAME coefficients; on the CPU or a GPU.
     Diffusion,
+    /// Keyframes by [`Self::Diffusion`], and what lies between them carried there by the mesh.
+    Mixed,
+}
+
+impl RendererKind {
+    /// The name that people write.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mesh => "mesh",
+            Self::Diffusion => "diffusion",
+            Self::Mixed => "mesh+diffusion",
+        }
+    }
 }
 
 /// How the diffusion renderer paints. What is `None` is the authors' choice.
@@ -195,6 +219,8 @@ pub struct Painting {
     /// Side of the painted square in pixels where it goes back into the picture; by default what the model was trained
     /// on.
     pub side: Option<u32>,
+    /// How much of the portrait's own fine structure is added to it there, 0 to 1.
+    pub detail: f32,
     /// Frames at once; as many as fit into the free memory by default.
     pub batch: Option<usize>,
     /// The type that the networks' weights are stored in.

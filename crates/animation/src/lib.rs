@@ -19,8 +19,10 @@ mod error;
 mod fidelity;
 mod framing;
 mod job;
+mod keyframes;
 mod live;
 mod measure;
+mod mixed;
 mod motion;
 mod painting;
 mod portrait;
@@ -42,11 +44,13 @@ pub use job::{
     AnimateJob, Device, MotionSummary, OutputSummary, Painting, PortraitSummary, Precision, QueueSummary, RendererKind,
     StageSummary, Summary,
 };
+pub use keyframes::{Keyframing, Share, distance, keyframes};
 pub use live::{
     Broadcast, DriverReport, LiveJob, LiveSummary, PoseRenderer, PreviewAddress, PreviewError, Programme, Target,
     TargetKind,
 };
 pub use measure::{Dropped, Flicker, Following, Likeness, MeasureJob, Measured, MeasuredTracks, Thumbnails, measure};
+pub use mixed::Mixed;
 pub use motion::{Motion, MotionJob};
 pub use moue_bridge::{BridgeError, Family, LinearMap, bridge};
 pub use moue_diffusion::{DiffusionError, Preparation, SchedulerKind};

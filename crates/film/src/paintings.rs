@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use image::RgbImage;
 use moue_animation::{
-    AnimationError, Asked, BatchObserver, Compose, Device, Observer, PAINTED_SIDE, PaintJob, Painted, Painting,
-    Renderer as _, SchedulerKind,
+    AnimationError, Asked, BatchObserver, Compose, Composer, Device, Observer, PAINTED_SIDE, PaintJob, Painted,
+    Painting, Renderer as _, SchedulerKind,
 };
 use moue_engine::CancelToken;
 use moue_models::{ModelFile, ModelFolder, process_environment};
@@ -73,10 +73,15 @@ impl Paintings {
 
     /// What pictures depend on beside the storyboard, hashed.
     pub fn look(&self) -> String {
-        match (self.compose, self.painting.side) {
-            (None, None) => self.look.clone(),
-            (compose, side) => digest::of_text(&format!("{} {compose:?} {side:?}", self.look)),
+        match (self.compose, self.painting.side, self.painting.detail) {
+            (None, None, 0.0) => self.look.clone(),
+            (compose, side, detail) => digest::of_text(&format!("{} {compose:?} {side:?} {detail}", self.look)),
         }
+    }
+
+    /// With as much of a portrait's own detail as was asked for, beside paintings like `painting`.
+    pub fn detailed(&self, composer: Composer, painting: &RgbImage) -> Composer {
+        composer.detailed(self.painting.detail, painting.width())
     }
 
     /// What becomes of the squares of a shot.
@@ -110,7 +115,7 @@ impl Paintings {
 
     /// The file of a character's face at rest, by which the colours of the others are fitted.
     pub fn at_rest(&self, character: &Character, props: &Props) -> Result<PathBuf, FilmError> {
-        let settings = Painting { models: None, ..self.settings(character) };
+        let settings = Painting { models: None, detail: 0.0, ..self.settings(character) };
         let (seed, face) = (character.rendering.seed, character.face);
         let text = format!("{} {settings:?} {seed} {face:?} {}", self.pasted_look, props.digest(&character.portrait)?);
         Ok(self.folder.join(&digest::of_text(&text)[..32]).join("rest.png"))

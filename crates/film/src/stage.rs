@@ -136,8 +136,11 @@ impl<'a> Stage<'a> {
         };
         let folder = paintings.of(self.storyboard, shot, self.props)?;
         let at_rest = moue_media::load_picture(&paintings.at_rest(character, self.props)?)?.image;
-        let composers = views
-            .each(|view, size| Ok::<_, FilmError>(Arc::new(Composer::new(&portrait, view, size)?.matched(&at_rest))))?;
+        let composers = views.each(|view, size| {
+            Ok::<_, FilmError>(Arc::new(
+                paintings.detailed(Composer::new(&portrait, view, size)?.matched(&at_rest), &at_rest),
+            ))
+        })?;
         // The mesh turns the head and knows where the jaw is; what it cannot follow was told of with the other track.
         let contour = track(Renderer::Mesh, &())?;
         let track = track(renderer, observer)?;

@@ -81,17 +81,25 @@ impl Canvas {
         (0.0..f64::from(width)).contains(&x) && (0.0..f64::from(height)).contains(&y)
     }
 
-    /// All pixels whose centres lie in the painted square, with their places in it.
-    pub fn pixels_in_square(&self) -> impl Iterator<Item = (u32, u32, [f64; 2])> + '_ {
+    /// The upright box of the canvas that the painted square lies in: x, y, width, height.
+    pub fn part_of_square(&self) -> [u32; 4] {
         let corners = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]].map(|at| self.canvas_from_square(at));
         let (width, height) = self.picture.dimensions();
         let along = |axis: usize, side: u32| {
             let low = corners.iter().map(|corner| corner[axis]).fold(f64::INFINITY, f64::min);
             let high = corners.iter().map(|corner| corner[axis]).fold(f64::NEG_INFINITY, f64::max);
-            (low.floor().max(0.0) as u32).min(side)..(high.ceil().max(0.0) as u32).min(side)
+            let [low, high] = [low.floor(), high.ceil()].map(|at| (at.max(0.0) as u32).min(side));
+            (low, high - low)
         };
-        let (columns, rows) = (along(0, width), along(1, height));
-        rows.flat_map(move |y| columns.clone().map(move |x| (x, y))).filter_map(|(x, y)| {
+        let ((x, width), (y, height)) = (along(0, width), along(1, height));
+        [x, y, width, height]
+    }
+
+    /// All pixels whose centres lie in the painted square, with their places in it.
+    pub fn pixels_in_square(&self) -> impl Iterator<Item = (u32, u32, [f64; 2])> + '_ {
+        let [left, top, width, height] = self.part_of_square();
+        let all = (top..top + height).flat_map(move |y| (left..left + width).map(move |x| (x, y)));
+        all.filter_map(|(x, y)| {
             let at = self.square_from_canvas([f64::from(x) + 0.5, f64::from(y) + 0.5]);
             at.iter().all(|at| (0.0..=1.0).contains(at)).then_some((x, y, at))
         })

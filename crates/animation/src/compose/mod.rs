@@ -14,6 +14,7 @@
 //!   other, and nothing pumps.
 
 mod canvas;
+mod detail;
 mod mask;
 mod pasted;
 mod seam;
@@ -27,6 +28,7 @@ use image::{GenericImage, RgbImage};
 use moue_engine::Pool;
 use moue_mesh::{MeshRenderer, View, sample};
 use moue_timeline::{Expression, HeadPose};
+use moue_topology::LANDMARK_COUNT;
 
 pub use self::canvas::Canvas;
 pub use self::mask::Mask;
@@ -34,6 +36,7 @@ pub use self::pasted::Pasted;
 pub use self::seam::Seam;
 pub use self::tone::Tone;
 
+use self::detail::Detail;
 use self::mask::mix;
 use crate::{AnimationError, Layout, Portrait};
 
@@ -78,6 +81,10 @@ pub struct Composer {
     /// The aligned portrait.
     aligned: RgbImage,
     tone: Tone,
+    /// The portrait's own expression, and its fine structure where some is added.
+    rest: Expression,
+    landmarks: Box<[[f32; 3]; LANDMARK_COUNT]>,
+    detail: Option<Detail>,
     /// Composed pictures.
     composed: Pool<RgbImage>,
 }
@@ -105,6 +112,9 @@ impl Composer {
             outline,
             aligned: aligned.picture,
             tone: Tone::NONE,
+            rest,
+            landmarks: Box::new(landmarks),
+            detail: None,
             composed: Pool::new(2, move || RgbImage::new(width, height)),
         })
     }
@@ -127,6 +137,14 @@ impl Composer {
         self
     }
 
+    /// Adds so much (0 to 1) of the fine structure that the portrait's skin has and paintings of `side` pixels cannot
+    /// have, carried along by the mesh. Around eyes and lips nothing is added.
+    #[must_use]
+    pub fn detailed(mut self, share: f32, side: u32) -> Self {
+        self.detail = Detail::new(&self.canvas, &self.landmarks, share, side);
+        self
+    }
+
     /// What was fitted.
     pub fn tone(&self) -> &Tone {
         &self.tone
@@ -142,8 +160,32 @@ impl Composer {
     }
 
     /// The portrait with a painting in it, at the resolution of [`Canvas`]; the head as the portrait has it.
-    pub fn paste(&self, painting: &RgbImage, expression: &Expression, into: &mut RgbImage) {
+    ///
+    /// # Errors
+    /// [`AnimationError::Mesh`] where detail cannot be carried along.
+    pub fn paste(
+        &self,
+        painting: &RgbImage,
+        expression: &Expression,
+        into: &mut RgbImage,
+    ) -> Result<(), AnimationError> {
         into.copy_from_slice(&self.canvas.picture);
+        self.paste_over(painting, expression, into)
+    }
+
+    /// The same over what a picture of the canvas's size holds.
+    ///
+    /// # Errors
+    /// As [`Self::paste`].
+    pub fn paste_over(
+        &self,
+        painting: &RgbImage,
+        expression: &Expression,
+        into: &mut RgbImage,
+    ) -> Result<(), AnimationError> {
+        let detail = self.detail.as_ref();
+        let detail =
+            detail.map(|detail| detail.carried(&self.mesh, &still(&self.rest), &still(expression))).transpose()?;
         let mask = self.mask(expression);
         let painting = self.fitting(painting);
         let sides = [f64::from(painting.width()), f64::from(painting.height())];
@@ -152,13 +194,17 @@ impl Composer {
             if share == 0.0 {
                 continue;
             }
-            let colour = self.tone.apply(at, sample(&painting, [at[0] * sides[0], at[1] * sides[1]]));
+            let mut colour = self.tone.apply(at, sample(&painting, [at[0] * sides[0], at[1] * sides[1]]));
+            if let Some(detail) = &detail {
+                detail.add(x, y, &mut colour);
+            }
             let pixel = into.get_pixel_mut(x, y);
             for (level, painted) in pixel.0.iter_mut().zip(colour) {
                 // Rounded, and kept within the levels, by the conversion.
                 *level = (mix(f32::from(*level), painted, share) + 0.5) as u8;
             }
         }
+        Ok(())
     }
 
     /// A frame: a painting of `expression` in the portrait, the head turned as the expression says, seen in `view`.
@@ -173,10 +219,24 @@ impl Composer {
         frame: &mut RgbImage,
     ) -> Result<(), AnimationError> {
         let mut picture = self.composed.take();
-        self.paste(painting, expression, &mut picture);
-        let drawn = self.mesh.turn(&picture, self.canvas.view(view), expression.head, frame);
+        let pasted = self.paste(painting, expression, &mut picture);
+        let drawn = pasted.and_then(|()| self.turn(view, &picture, expression.head, frame));
         self.composed.give(picture);
-        Ok(drawn?)
+        drawn
+    }
+
+    /// A picture of the canvas's size with the head turned, seen in `view`.
+    ///
+    /// # Errors
+    /// [`AnimationError::Mesh`] for a picture of another size, or a frame without pixels.
+    pub fn turn(
+        &self,
+        view: View,
+        picture: &RgbImage,
+        head: HeadPose,
+        frame: &mut RgbImage,
+    ) -> Result<(), AnimationError> {
+        Ok(self.mesh.turn(picture, self.canvas.view(view), head, frame)?)
     }
 
     /// The same where a layout has it, its bars left as they are.
@@ -218,3 +278,6 @@ impl Composer {
 fn still(expression: &Expression) -> Expression {
     Expression { head: HeadPose::default(), ..*expression }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,29 +16,28 @@ pub struct Pasted {
 }
 
 impl Pasted {
-    /// Puts what `painter` paints into the portrait, as `layout` shows it. Paints the face at rest once, for the
-    /// colours.
+    /// Puts what `painter` paints into the portrait, as `layout` shows it, with so much (0 to 1) of the portrait's own
+    /// fine `detail`. Colours are fitted by a painting of the face `at_rest` (see [`Self::rest`]).
     ///
     /// # Errors
-    /// What the painter says, and a face that cannot be aligned or fitted.
+    /// A face that cannot be aligned or fitted.
     pub fn new(
         painter: Box<dyn Renderer>,
+        at_rest: &RgbImage,
         portrait: &Portrait,
         layout: Layout,
-        observer: &dyn BatchObserver,
+        detail: f32,
     ) -> Result<Self, AnimationError> {
-        let mut square = [painter.new_frame()];
-        painter.render(&[at_rest()], &mut square, observer)?;
-        let composer = Composer::in_layout(portrait, &layout)?.matched(&square[0]);
         let (width, height) = painter.size();
+        let composer = Composer::in_layout(portrait, &layout)?.matched(at_rest).detailed(detail, width);
         let squares = Pool::new(painter.batch().max(1), move || RgbImage::new(width, height));
         Ok(Self { painter, composer, layout, squares })
     }
-}
 
-/// The face that colours are fitted by: at rest, whatever the motion.
-pub(crate) fn at_rest() -> Asked {
-    Asked { index: 0, expression: Expression::NEUTRAL, flame: FlameExpression::NEUTRAL }
+    /// What the face is asked for by whose painting colours are fitted: it is at rest, whatever the motion.
+    pub fn rest() -> Asked {
+        Asked { index: 0, expression: Expression::NEUTRAL, flame: FlameExpression::NEUTRAL }
+    }
 }
 
 impl Renderer for Pasted {

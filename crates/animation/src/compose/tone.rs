@@ -5,8 +5,9 @@ use image::imageops::{FilterType, resize};
 
 /// Points along each side at which pictures are compared: coarse, so that light and colour count and detail does not.
 const GRID: u32 = 64;
-/// How often values are weighted anew by how well they fit.
-const ROUNDS: usize = 8;
+/// How often values are weighted anew by how well they fit: first towards the least sum of absolute errors, which a
+/// part that differs cannot lead astray, then without that part.
+const ROUNDS: [usize; 2] = [12, 6];
 /// Differences up to this, in levels, are never taken for something that the painting lacks.
 const ALIKE: f64 = 3.0;
 /// What is held against a gain other than 1, a gain that changes across the face, and an offset, as parts of the
@@ -33,7 +34,7 @@ impl Tone {
     /// Fits a painting of a face at rest to the aligned portrait, by places weighted with `weight` (0 leaves one out).
     ///
     /// Where the painting shows something else than the portrait (hair that falls differently), it does not count:
-    /// least squares with Tukey's weights. Without anything to compare, colours stay as they are.
+    /// least absolute errors, then Tukey's weights. Without anything to compare, colours stay as they are.
     pub fn fit(aligned: &RgbImage, at_rest: &RgbImage, weight: impl Fn([f64; 2]) -> f64) -> Self {
         let coarse = |picture| resize(picture, GRID, GRID, FilterType::Triangle);
         let (portrait, painting) = (coarse(aligned), coarse(at_rest));
@@ -92,7 +93,7 @@ fn fit(samples: &[Sample]) -> [f64; UNKNOWN] {
     const NONE: [f64; UNKNOWN] = [1.0, 0.0, 0.0, 0.0];
     let mut weights: Vec<f64> = samples.iter().map(|sample| sample.weight).collect();
     let mut numbers = NONE;
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS[0] + ROUNDS[1] {
         let Some(solved) = solve(samples, &weights) else { return NONE };
         numbers = solved;
         let missed = |sample: &Sample| (value(&numbers, &sample.terms) - sample.wanted).abs();
@@ -101,8 +102,13 @@ fn fit(samples: &[Sample]) -> [f64; UNKNOWN] {
         // Tukey's constant for 95% efficiency, in standard deviations by the median of the errors.
         let reach = 4.685 * (1.4826 * *errors.select_nth_unstable_by(middle, f64::total_cmp).1).max(ALIKE);
         for (weight, sample) in weights.iter_mut().zip(samples) {
-            let far = missed(sample) / reach;
-            *weight = if far < 1.0 { sample.weight * (1.0 - far * far).powi(2) } else { 0.0 };
+            let missed = missed(sample);
+            let counts = if round < ROUNDS[0] {
+                1.0 / missed.max(1.0)
+            } else {
+                (1.0 - (missed / reach).min(1.0).powi(2)).powi(2)
+            };
+            *weight = sample.weight * counts;
         }
     }
     // At the corners of the square the gain is the farthest from that in its middle.

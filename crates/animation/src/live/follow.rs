@@ -36,7 +36,7 @@ pub(crate) fn follow(
         _ => None,
     };
     let most = job.end.map(|end| (end * job.rate.fps()).ceil() as u64);
-    let (renderer, _) = renderer(job, &portrait, most.unwrap_or(u64::from(u32::MAX)), observer, token)?;
+    let (renderer, _) = renderer(job, &portrait, most.unwrap_or(u64::from(u32::MAX)), None, observer, token)?;
     let (width, height) = renderer.size();
     let format = VideoFormat { width, height, rate: job.rate, expected_frames: most };
     let sinks = open(job, &format, None, observer)?;

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use moue_animation::{
-    AnimateJob, AnimationError, Compose, DiffusionError, DriverReport, Fidelity, Framing, HEAD_SIDE, LiveSummary,
-    MotionJob, Painting, Precision, PresetError, PresetPainting, RendererKind, RunPreset, Size, Summary,
+    AnimateJob, AnimationError, Compose, DiffusionError, DriverReport, Fidelity, Framing, HEAD_SIDE, Keyframing,
+    LiveSummary, MotionJob, Painting, Precision, PresetError, PresetPainting, RendererKind, RunPreset, Size, Summary,
     animate as run,
 };
 use moue_engine::CancelToken;
@@ -14,7 +14,7 @@ use moue_timeline::{FrameRate, Interpolation};
 use super::outputs::Outputs;
 use super::{Outcome, Stop, motion};
 use crate::{
-    args::{AnimateArgs, Global, InterpolationArg, PaintingArgs, PrecisionArg, RendererArg},
+    args::{AnimateArgs, Global, InterpolationArg, MixingArgs, PaintingArgs, PrecisionArg, RendererArg},
     exit, interrupt,
     printer::{Printer, strong},
     progress::{Progress, speed},
@@ -49,19 +49,27 @@ fn job(args: &AnimateArgs, preset: Option<&RunPreset>) -> Result<AnimateJob, Sto
     let renderer = match args.renderer {
         Some(RendererArg::Mesh) => Some(RendererKind::Mesh),
         Some(RendererArg::Diffusion) => Some(RendererKind::Diffusion),
+        Some(RendererArg::Mixed) => Some(RendererKind::Mixed),
         None => preset.and_then(|p| p.renderer).map(Into::into),
     }
     .unwrap_or_default();
     let framing = args.framing.or(preset.and_then(|p| p.framing.as_ref()).map(|f| f.0));
     // A painted face is a square by itself; in more of the picture than that, it is in the picture.
-    let compose = args.painting.compose.unwrap_or(match (renderer, framing) {
-        (RendererKind::Diffusion, Some(Framing::Whole | Framing::Head)) => Compose::Paste,
+    let paints = renderer != RendererKind::Mesh;
+    let compose = args.painting.compose.or(preset.and_then(|p| p.compose.as_ref()).map(|compose| compose.0));
+    let compose = compose.unwrap_or(match framing {
+        Some(Framing::Whole | Framing::Head) if paints => Compose::Paste,
         _ => Compose::Crop,
     });
-    let framing = framing.unwrap_or(match (renderer, compose) {
-        (RendererKind::Mesh, _) | (_, Compose::Paste) => Framing::Whole,
-        (RendererKind::Diffusion, Compose::Crop) => Framing::Face,
+    let framing = framing.unwrap_or(match compose {
+        Compose::Crop if paints => Framing::Face,
+        _ => Framing::Whole,
     });
+    let MixingArgs { within, share, every } = args.mixing;
+    let keyframes = within
+        .map(Keyframing::Within)
+        .or(share.map(|share| Keyframing::Share(share.0)))
+        .or(every.map(|every| Keyframing::Every(every as usize)));
     let default_size = match framing {
         Framing::Whole => Size::Source,
         Framing::Head | Framing::Face => Size::Pixels { width: HEAD_SIDE, height: HEAD_SIDE },
@@ -99,6 +107,7 @@ fn job(args: &AnimateArgs, preset: Option<&RunPreset>) -> Result<AnimateJob, Sto
         seed: args.seed.or(preset.and_then(|p| p.seed)).unwrap_or(0),
         painting: painting(&args.painting, &args.reading.models, preset.and_then(|preset| preset.diffusion.as_ref())),
         compose,
+        keyframes,
         outputs: files,
         raw,
         live,
@@ -128,6 +137,7 @@ pub fn painting(args: &PaintingArgs, models: &Option<PathBuf>, preset: Option<&P
         reference_scale: args.reference_scale.or(preset.and_then(|p| p.reference_scale)),
         no_reference: args.no_reference,
         side: args.paint_size,
+        detail: args.detail.unwrap_or(0.0),
         batch: args.batch.map(usize::from),
         precision: args.dtype.map(precision),
     }
@@ -353,6 +363,10 @@ mod tests {
                 "--framing face does not go with --compose paste",
             ),
             (&["-o", "a.mp4", "--renderer", "diffusion", "--paint-size", "64"], "--paint-size does not go with"),
+            (
+                &["-o", "a.mp4", "--renderer", "diffusion", "--share", "1/4"],
+                "--every, --share or --within does not go with the diffusion renderer",
+            ),
             (&["-o", "a.mp4", "--compose", "paste"], "--compose paste does not go with the mesh"),
             (&["-o", "a.mp4", "--framing", "face"], "--framing face does not go with the mesh"),
             (&["-o", "a.mp4", "--device", "cuda:0"], "runs on the CPU"),
