@@ -291,6 +291,16 @@ pub enum AnimationError {
         /// What helps.
         hint: &'static str,
     },
+    /// An option that does not go with what becomes of painted squares.
+    #[error("{option} does not go with --compose {compose}\nhint: {hint}")]
+    Composition {
+        /// As written on the command line.
+        option: &'static str,
+        /// What was asked for: crop or paste.
+        compose: &'static str,
+        /// What helps.
+        hint: &'static str,
+    },
     /// Interrupted twice, or before there was a frame. No output exists under its final name.
     #[error("interrupted: no file was written")]
     Interrupted,

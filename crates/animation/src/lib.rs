@@ -14,14 +14,17 @@ mod animate;
 mod annotate;
 mod bridging;
 mod calibrate;
+mod compose;
 mod error;
 mod fidelity;
 mod frame_range;
 mod framing;
 mod job;
+mod keyframes;
 mod live;
 mod look;
 mod measure;
+mod mixed;
 mod motion;
 mod painting;
 mod portrait;
@@ -37,6 +40,7 @@ pub use animate::{Observer, animate, pose_renderer};
 pub use annotate::annotate;
 pub use bridging::{read_map, to_families, write_map};
 pub use calibrate::{calibrate, import_map};
+pub use compose::{Canvas, Compose, Composer, Mask, Pasted, Seam, Tone};
 pub use error::AnimationError;
 pub use fidelity::{ChannelFidelity, Fidelity, FidelityMeter};
 pub use frame_range::FrameRange;
@@ -45,11 +49,13 @@ pub use job::{
     AnimateJob, Device, MotionSummary, OutputSummary, Painting, PortraitSummary, Precision, QueueSummary, RendererKind,
     StageSummary, Summary,
 };
+pub use keyframes::{Keyframing, Share, distance, keyframes};
 pub use live::{
     Broadcast, DriverReport, LiveJob, LiveSummary, PoseRenderer, PreviewAddress, PreviewError, Programme, Target,
     TargetKind,
 };
 pub use measure::{Dropped, Flicker, Following, Likeness, MeasureJob, Measured, MeasuredTracks, Thumbnails, measure};
+pub use mixed::Mixed;
 pub use motion::{Motion, MotionJob};
 pub use moue_bridge::{BridgeError, Family, LinearMap, bridge};
 pub use moue_diffusion::{DiffusionError, Preparation, SchedulerKind};

@@ -23,7 +23,8 @@ use crate::temporal::{
     Conditioning, FaceFlow, HistoryMode, KeyframePlan, KeyframeStore, Prepared, Shot, TemporalConditioning,
 };
 use crate::{
-    AnimateJob, AnimationError, Asked, BatchObserver, Device, Observer, Painting, Portrait, Precision, Renderer, Size,
+    AnimateJob, AnimationError, Asked, BatchObserver, Compose, Device, Observer, Painting, Portrait, Precision,
+    Renderer, Size,
 };
 
 /// Side of the frames unless a size is asked for, in pixels: what the model was trained on.
@@ -40,8 +41,8 @@ pub struct PaintJob<'a> {
     pub device: Device,
     /// Seed of the noise.
     pub seed: u64,
-    /// Size of the frames, width and height in pixels.
-    pub size: (u32, u32),
+    /// Size of the paintings, width and height in pixels; by default what the model was trained on.
+    pub size: Option<(u32, u32)>,
     /// A map between FLAME and ARKit, by which the mesh knows how the whole face moves; lids and jaw it knows anyway.
     pub map: Option<&'a LinearMap>,
 }
@@ -58,9 +59,10 @@ pub struct ShotJob<'a> {
 impl<'a> PaintJob<'a> {
     /// What a run asks for.
     pub(crate) fn of(job: &'a AnimateJob, map: Option<&'a LinearMap>) -> Self {
-        let size = match job.size {
-            Size::Pixels { width, height } => (width, height),
-            Size::Source => (PAINTED_SIDE, PAINTED_SIDE),
+        let size = match (job.compose, job.size) {
+            (Compose::Paste, _) => job.painting.side.map(|side| (side, side)),
+            (Compose::Crop, Size::Pixels { width, height }) => Some((width, height)),
+            (Compose::Crop, Size::Source) => Some((PAINTED_SIDE, PAINTED_SIDE)),
         };
         Self { painting: &job.painting, device: job.device, seed: job.seed, size, map }
     }
@@ -93,7 +95,7 @@ impl Painted {
     ) -> Result<Self, AnimationError> {
         let folder =
             ModelFolder::find(job.painting.models.as_deref(), &process_environment).map_err(DiffusionError::from)?;
-        let (settings, conditioning) = settings(job)?;
+        let (mut settings, conditioning) = settings(job)?;
         require(&folder, &settings)?;
         if folder.dir().join(SYNTHETIC_NOTE).exists() {
             let dir = folder.dir().display();
@@ -101,6 +103,10 @@ impl Painted {
         }
         let (compute, device) = compute(job)?;
         let checkpoint = Checkpoint::open(&folder)?;
+        settings.size = job.size.unwrap_or_else(|| {
+            let side = (checkpoint.unet.sample_size * checkpoint.vae.downscale()) as u32;
+            (side, side)
+        });
         let needs = MemoryNeeds::estimate(&checkpoint, &compute, &settings)?;
         let free = available(&compute.device);
         let most = MOST_AT_ONCE.min(usize::try_from(frames).unwrap_or(MOST_AT_ONCE));
@@ -256,7 +262,8 @@ fn settings(job: &PaintJob<'_>) -> Result<(PainterSettings, TemporalConditioning
     let reference_scale = if asked.no_reference { None } else { asked.reference_scale.or(usual.reference_scale) };
     let conditioning = asked.conditioning.settled(reference_scale.is_some())?;
     let reads_history = conditioning.history == HistoryMode::Keyframe;
-    let settings = PainterSettings { sampling, reference_scale, reads_history, seed: job.seed, size: job.size };
+    let size = job.size.unwrap_or(usual.size);
+    let settings = PainterSettings { sampling, reference_scale, reads_history, seed: job.seed, size };
     Ok((settings, conditioning))
 }
 

@@ -27,4 +27,4 @@ mod texture;
 pub use error::{MeshError, RigError};
 pub use flow::Flow;
 pub use renderer::MeshRenderer;
-pub use texture::View;
+pub use texture::{View, sample};

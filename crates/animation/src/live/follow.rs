@@ -8,7 +8,7 @@ use moue_media::{VideoFormat, VideoReader};
 use moue_timeline::{Channel, Shape, Track};
 
 use super::{Driver, Performance};
-use crate::animate::{Done, asked, family, finish, open, programme, renderer, sorted, summary};
+use crate::animate::{Done, asked, families, finish, open, programme, renderer, sorted, summary};
 use crate::motion::rest_of_file;
 use crate::{AnimateJob, AnimationError, Broadcast, MotionSummary, Observer, Portrait, Rest, Summary};
 
@@ -46,7 +46,7 @@ pub(crate) fn follow(
         return Err(AnimationError::NoOutput);
     };
     let inset = job.live.has_inset.then_some(width / 4);
-    let driver = Driver::start(reader, &job.motion, family(job), rest, inset)?;
+    let driver = Driver::start(reader, &job.motion, families(job), rest, inset)?;
 
     observer.following(&job.motion.source.to_string(), most);
     let began = Instant::now();
