@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use image::RgbImage;
 use moue_animation::{
@@ -14,7 +15,7 @@ use moue_storyboard::{Character, Scheduler, Storyboard};
 use moue_timeline::Expression;
 use serde_json::Value;
 
-use crate::stage::Stage;
+use crate::stage::{Scene, Stage};
 use crate::{Drawing, FilmError, Props, digest};
 
 /// Where painted frames lie, and how new ones are painted.
@@ -27,6 +28,10 @@ pub(crate) struct Paintings {
     /// What the models and the machine make of a frame.
     look: String,
 }
+
+/// The folder of keyframes beside the paintings. Their names are hashes of all that they depend on, so that shots share
+/// what they have in common.
+const KEYFRAMES: &str = "keyframes";
 
 /// The file of a shot's frame.
 pub(crate) fn frame_path(folder: &Path, frame: u64) -> PathBuf {
@@ -42,7 +47,9 @@ impl Paintings {
         let models = ModelFolder::find(painting.models.as_deref(), &process_environment)
             .map_err(moue_animation::DiffusionError::from)
             .map_err(AnimationError::from)?;
-        let mut look = format!("{} {side} {device} {:?}", digest::program(), painting.precision);
+        // What does not change a picture is left out: where models lie, how many frames are painted at once.
+        let settings = Painting { models: None, keyframes: None, batch: None, ..painting.clone() };
+        let mut look = format!("{} {side} {device} {settings:?} {map:?}", digest::program());
         for file in ModelFile::ALL {
             if let Some(path) = models.path(file) {
                 look += &format!(" {} {}", file.path(), props.digest(&path)?);
@@ -77,6 +84,10 @@ impl Paintings {
             ["framing", "output", "frames"].iter().for_each(|part| drop(content.remove(*part)));
         }
         let mut text = format!("{} {content}", self.look);
+        if self.conditioning(&storyboard.cast[storyboard.shots[shot].character])?.has_keyframes() {
+            // A shot that goes on for longer may have keyframes more, which frames before the end look at.
+            text += &format!(" of {}", storyboard.shots[shot].rendered_frames());
+        }
         for file in &key.files {
             text += &props.digest(file)?;
         }
@@ -107,18 +118,13 @@ impl Paintings {
         if total == 0 {
             return Ok(());
         }
-        let portrait = props.portrait(&character.portrait, character.face)?;
-        let painting = self.settings(character);
-        let size = (self.side, self.side);
-        let (device, seed) = (self.device, character.rendering.seed);
-        let job = PaintJob { painting: &painting, device, seed, size, map: self.map.as_ref() };
-        let painted = Painted::new(&job, &portrait, total as u64, observer, token)?;
+        let mut painted = self.painter(character, props, total as u64, observer, token)?;
         observer.started(total as u64);
         let mut done = 0;
         for (shot, folder, frames) in missing {
             let keep = |action| move |source| FilmError::Keep { path: self.folder.clone(), action, source };
             std::fs::create_dir_all(&folder).map_err(keep("making a folder"))?;
-            let scene = stage.scene(shot, observer, token)?;
+            let scene = self.begin(&mut painted, stage, shot, observer, token)?;
             for batch in frames.chunks(painted.batch().max(1)) {
                 if token.is_finishing() {
                     return Err(AnimationError::Interrupted.into());
@@ -136,6 +142,45 @@ impl Paintings {
             }
         }
         Ok(())
+    }
+
+    /// A character, ready to be painted in about so many frames.
+    pub fn painter(
+        &self,
+        character: &Character,
+        props: &Props,
+        frames: u64,
+        observer: &dyn Observer,
+        token: &CancelToken,
+    ) -> Result<Painted, FilmError> {
+        let portrait = props.portrait(&character.portrait, character.face)?;
+        let painting = self.settings(character);
+        let (device, seed, size) = (self.device, character.rendering.seed, (self.side, self.side));
+        let job = PaintJob { painting: &painting, device, seed, size, map: self.map.as_ref() };
+        Ok(Painted::new(&job, &portrait, frames, observer, token)?)
+    }
+
+    /// Gets a painter ready for a shot of its character: keyframes follow from all frames of the shot, and lie beside
+    /// the paintings.
+    pub fn begin(
+        &self,
+        painted: &mut Painted,
+        stage: &Stage<'_>,
+        shot: usize,
+        observer: &dyn Observer,
+        token: &CancelToken,
+    ) -> Result<Arc<Scene>, FilmError> {
+        let scene = stage.scene(shot, observer, token)?;
+        let expressions = scene.all_flame(stage.storyboard.shots[shot].rendered_frames());
+        let keyframes = self.folder.join(KEYFRAMES);
+        painted.begin(&ShotJob { expressions: Some(&expressions), keyframes: Some(&keyframes) });
+        Ok(scene)
+    }
+
+    /// How the frames of a character are kept steady.
+    pub fn conditioning(&self, character: &Character) -> Result<TemporalConditioning, FilmError> {
+        let painting = self.settings(character);
+        Ok(painting.conditioning.settled(!painting.no_reference)?)
     }
 
     /// What the storyboard says of this face over what the command line says of all.
@@ -160,9 +205,9 @@ impl Paintings {
 }
 
 /// Passes a renderer's steps on, and ends it where the run was told to stop at once.
-struct Steps<'a> {
-    observer: &'a dyn Observer,
-    token: &'a CancelToken,
+pub(crate) struct Steps<'a> {
+    pub observer: &'a dyn Observer,
+    pub token: &'a CancelToken,
 }
 
 impl BatchObserver for Steps<'_> {
