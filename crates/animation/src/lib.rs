@@ -68,6 +68,6 @@ pub use preset::{
 pub use renderer::{Asked, BatchObserver, MeshInLayout, Renderer};
 pub use rest::Rest;
 pub use temporal::{
-    AskedConditioning, HistoryMode, KeyframePlan, NoiseMode, TemporalConditioning, expression_distance,
+    AskedConditioning, FaceFlow, HistoryMode, KeyframePlan, NoiseMode, TemporalConditioning, expression_distance,
 };
 pub use tracking::{FaceGap, SeenFrame, TrackedVideo, VideoJob, VideoReport, track_video};

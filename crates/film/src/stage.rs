@@ -309,6 +309,11 @@ impl Scene {
         self.track.sample_flame(time_of(&self.track, frame), Interpolation::Linear).constrained()
     }
 
+    /// The same of the first `frames` frames, which are all of a shot.
+    pub fn all_flame(&self, frames: u64) -> Vec<moue_timeline::FlameExpression> {
+        (0..frames).map(|frame| self.flame(frame)).collect()
+    }
+
     /// Puts the picture where it belongs, and the background around it.
     fn place(&self, picture: &RgbImage, layout: &Layout, into: &mut RgbImage) -> Result<(), FilmError> {
         if layout.is_full() && picture.dimensions() == into.dimensions() {

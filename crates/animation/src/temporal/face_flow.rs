@@ -1,6 +1,7 @@
 //! How the painted face moves, by the mesh.
 
 use image::RgbImage;
+use image::imageops::{FilterType, resize};
 use moue_bridge::{Family, LinearMap, bridge};
 use moue_face::align::{ALIGNED_SIDE, AlignedFace};
 use moue_mesh::{Flow, MeshRenderer, View};
@@ -9,7 +10,7 @@ use moue_timeline::{Channel, Expression, FlameChannel, FlameExpression, Interpol
 use crate::{AnimationError, Portrait};
 
 /// The mesh of the portrait's face as it is painted: aligned, and moved by FLAME coefficients.
-pub(crate) struct FaceFlow {
+pub struct FaceFlow {
     mesh: MeshRenderer,
     /// Side of the painted picture in pixels.
     side: u32,
@@ -18,11 +19,22 @@ pub(crate) struct FaceFlow {
 }
 
 impl FaceFlow {
+    /// Of a portrait's face in a painted picture of so many pixels along each side.
+    ///
+    /// # Errors
+    /// Where the face cannot be aligned, or the mesh not fitted.
+    pub fn of(portrait: &Portrait, side: u32, map: Option<&LinearMap>) -> Result<Self, AnimationError> {
+        let aligned = portrait.face().aligned(&portrait.image);
+        let aligned = aligned.map_err(|source| AnimationError::face(portrait.path.clone(), source))?;
+        let picture = resize(&aligned.picture, side, side, FilterType::Lanczos3);
+        Self::new(portrait, &aligned, &picture, map)
+    }
+
     /// `aligned` is where the portrait's face lies in the picture, `picture` that at the size in which it is painted.
     ///
     /// # Errors
     /// Where the mesh cannot be fitted.
-    pub fn new(
+    pub(crate) fn new(
         portrait: &Portrait,
         aligned: &AlignedFace,
         picture: &RgbImage,

@@ -24,7 +24,7 @@ mod store;
 use std::fmt;
 use std::str::FromStr;
 
-pub(crate) use face_flow::FaceFlow;
+pub use face_flow::FaceFlow;
 pub use keyframes::{KeyframePlan, expression_distance};
 pub(crate) use shot::{Conditioning, Prepared, Shot};
 pub(crate) use store::KeyframeStore;

@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use moue_animation::{
     AnimateJob, AnimationError, AskedConditioning, Compose, DiffusionError, DriverReport, Fidelity, Framing, HEAD_SIDE,
-    Keyframing,
-    LiveSummary, MotionJob, Painting, Precision, PresetError, PresetPainting, RendererKind, RunPreset, Size, Summary,
-    animate as run,
+    Keyframing, LiveSummary, MotionJob, Painting, Precision, PresetError, PresetPainting, RendererKind, RunPreset,
+    Size, Summary, animate as run,
 };
 use moue_engine::CancelToken;
 use moue_media::MediaError;
