@@ -127,7 +127,7 @@ pub fn film(
 ) -> Result<FilmSummary, FilmError> {
     let began = Instant::now();
     check(storyboard, job)?;
-    let size = film_size(storyboard, props)?;
+    let size = film_size(storyboard, job.drawing.compose, props)?;
     let rate = storyboard.output.rate;
     let format = VideoFormat { expected_frames: Some(cut.frame_count()), ..VideoFormat::new(size.0, size.1, rate) };
     let mut codings: Vec<Coding> = Vec::new();
@@ -146,7 +146,7 @@ pub fn film(
         Renderer::Diffusion => Some(Paintings::new(keep.painted(), size, &job.drawing, props)?),
     };
     let extra = paintings.as_ref().map(Paintings::look).unwrap_or_default();
-    let pieces = pieces(storyboard, cut, size, extra, props)?;
+    let pieces = pieces(storyboard, cut, size, &extra, props)?;
     // Outputs of single frames take every frame, and so every frame is drawn.
     let mut direct: Vec<Box<dyn Sink>> = Vec::new();
     let mut missing: Vec<Vec<Coding>> = Vec::new();
@@ -175,7 +175,7 @@ pub fn film(
     let to_render: u64 = pieces.iter().zip(&drawn).filter(|(_, drawn)| **drawn).map(|(piece, _)| count(piece)).sum();
     observer.planned(cut.frame_count(), to_render);
 
-    let stage = Stage::new(storyboard, props, job.drawing.map.as_ref(), paintings.as_ref())?;
+    let stage = Stage::new(storyboard, props, job.drawing.map.as_ref(), paintings.as_ref(), size);
     let interrupted = |done: usize| FilmError::Interrupted { kept: done, of: pieces.len() };
     let ready = |missing: &[Vec<Coding>]| missing.iter().filter(|missing| missing.is_empty()).count();
     if let Some(paintings) = &paintings {

@@ -75,7 +75,9 @@ fn main() {
             );
         }
     }
-    legs.map(|leg| leg.end().unwrap());
+    for leg in legs {
+        leg.end().unwrap();
+    }
 
     let recording = server.recordings().pop().expect("the server records");
     let rises = ["v:0", "a:0"].map(|which| {
@@ -103,9 +105,8 @@ fn holdings() -> (u64, usize, usize) {
 /// Median distances of flashes from their clicks, in the first and in the last quarter of a recording, in seconds.
 fn off(recording: &Path) -> (f64, f64) {
     let (flashes, (clicks, _)) = (flashes(recording), clicks(recording));
-    let nearest = |flash: &f64| {
-        clicks.iter().map(|click| (click - flash).abs()).min_by(f64::total_cmp).unwrap_or(f64::INFINITY)
-    };
+    let nearest =
+        |flash: &f64| clicks.iter().map(|click| (click - flash).abs()).min_by(f64::total_cmp).unwrap_or(f64::INFINITY);
     let median = |part: &[f64]| {
         let mut off: Vec<_> = part.iter().map(nearest).collect();
         off.sort_by(f64::total_cmp);
