@@ -86,8 +86,12 @@ fn keyframes_are_paintings_and_what_lies_between_goes_from_one_to_the_next() {
     let levels: Vec<u8> = frames.iter().map(|frame| level(frame)[0]).collect();
     assert_eq!(levels, [100, 100, 110, 120, 130, 140, 150, 150, 125, 100]);
     assert!(frames.iter().all(|frame| level(frame)[1..] == [3, 3]));
+    // Of the first keyframe alone, the chin shows what was above it.
+    let (alone, _) = self::mixed(Keyframing::Share(0.1), 1);
+    assert_eq!(alone.keyframes().count(), 1);
     let chin = |frame: &RgbImage| frame.get_pixel(SIDE / 2, SIDE * 7 / 8).0[2];
-    assert!(chin(&frames[3]) != chin(&frames[6]), "{} {}", chin(&frames[3]), chin(&frames[6]));
+    let carried = self::frames(&alone, &shot());
+    assert!(chin(&carried[6]) + 3 < chin(&carried[0]), "{} {}", chin(&carried[6]), chin(&carried[0]));
 }
 
 #[test]
