@@ -101,7 +101,7 @@ fn shots_of_a_storyboard_show_the_painted_face_in_the_picture() {
     bench.write(
         "film.yaml",
         b"moue: 1\noutput: {renderer: diffusion, size: 128x96, fps: 5}\ncast: {toy: toy.png}\nshots:\n\
-          - framing: whole to head\n  beats:\n  - hold 0.2s\n  - then 0.2s to jawOpen=0.8\n",
+          - framing: whole to head\n  beats:\n  - hold 0.2s\n  - then 0.2s to jawOpen*0.8\n",
     );
     let models = repository("examples/models/toyfaces");
     let make = |more: &[&str]| {
