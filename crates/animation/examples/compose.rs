@@ -91,7 +91,7 @@ fn paintings(
     let lit = changed(aligned, |x, level| level * (0.8 + 0.3 * x));
     let painting =
         Painting { models: Some(root.join("examples/models/toyfaces")), steps: Some(steps), ..Painting::default() };
-    let job = PaintJob { painting: &painting, device: Device::Cpu, seed: 0, size: None };
+    let job = PaintJob { painting: &painting, device: Device::Cpu, seed: 0, size: None, map: None };
     let painter = Painted::new(&job, portrait, 2, &(), &CancelToken::new())?;
     let mut open = Asked { expression: expression(0.6), ..Pasted::rest() };
     if let Some(jaw) = FlameChannel::from_index(FlameChannel::JAW.start) {

@@ -197,6 +197,7 @@ fn end_to_end(scene: &Scene, (width, height): (u32, u32), framing: Framing) -> O
         raw: Vec::new(),
         live: LiveJob::default(),
         overwrite: false,
+        frames: None,
         measure_every: None,
         workers: None,
     };

@@ -10,13 +10,14 @@ use moue_diffusion::Preparation;
 use moue_engine::{CancelToken, Report};
 use moue_face::FaceTracker;
 use moue_media::{Cue, LegEvent, MediaError, SoundUse, Soundtrack, VideoFormat, Written};
-use moue_timeline::{Channel, Expression, FlameChannel, HeadAxis, Shape, Track};
+use moue_timeline::{Channel, Expression, FlameChannel, FlameExpression, HeadAxis, Shape, Track};
 
 use crate::{
     AnimateJob, AnimationError, Asked, Broadcast, Compose, Fidelity, Framing, Layout, LiveSummary, MeshInLayout, Mixed,
     Motion, MotionJob, MotionSummary, OutputSummary, PaintJob, Painted, Pasted, Portrait, PortraitSummary,
-    PoseRenderer, Programme, QueueSummary, Renderer, RendererKind, Size, StageSummary, Summary,
+    PoseRenderer, Programme, QueueSummary, Renderer, RendererKind, ShotJob, Size, StageSummary, Summary,
     live::{follow, live_reader},
+    read_map,
     stages::{self, Filled, Frames, Measurement, NamedSink, Steps},
 };
 
@@ -78,13 +79,32 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
     let motion = Motion::load(&ranged, families(job), &tracker, observer, token)?;
     let span = motion.span(job.start, job.end)?;
 
-    let total = span.frame_count(job.rate);
+    let whole = span.frame_count(job.rate);
+    let range = match &job.frames {
+        Some(range) => range.within(whole).ok_or(AnimationError::Frames { asked: *range, whole })?,
+        None => 0..whole,
+    };
+    let total = range.end - range.start;
+    let first_shown = span.time_of(job.rate, range.start);
     let rest = portrait.measured();
-    let ask = |index| asked(job, &motion.track, span.time_of(job.rate, index), &rest, index);
-    let (renderer, place) = renderer(job, &portrait, total, Some(&ask), observer, token)?;
+    let asked_of = |index| asked(job, &motion.track, span.time_of(job.rate, index), &rest, index);
+    // All of the shot, whichever part is rendered: what keeps it steady follows from the whole.
+    let shot: Vec<FlameExpression> = match job.renderer {
+        RendererKind::Mesh => Vec::new(),
+        RendererKind::Diffusion | RendererKind::Mixed => (0..whole).map(|index| asked_of(index).flame).collect(),
+    };
+    let (renderer, place) = renderer(job, &portrait, total, Some(&shot), observer, token)?;
     let (width, height) = renderer.size();
-    let format = VideoFormat { width, height, rate: job.rate, expected_frames: Some(total) };
+    let format = VideoFormat {
+        expected_frames: Some(total),
+        part_from: job.frames.map(|_| range.start),
+        ..VideoFormat::new(width, height, job.rate)
+    };
     let soundtrack = motion.soundtrack(span.start()).filter(|_| !job.mute);
+    if soundtrack.is_some() && job.frames.is_some() {
+        observer.note("a part has no sound: `moue join --sound` adds it to the whole");
+    }
+    let soundtrack = soundtrack.filter(|_| job.frames.is_none());
     let sinks = open(job, &format, soundtrack.as_ref(), observer)?;
     let heard = match &soundtrack {
         Some(soundtrack) if !job.live.streams.is_empty() => heard(soundtrack, span.duration(), observer)?,
@@ -98,7 +118,8 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
 
     observer.started(total);
     let began = Instant::now();
-    let frames = Frames { total, workers: job.workers.unwrap_or_else(default_workers).max(1), asked: &ask };
+    let frames =
+        Frames { range: range.clone(), workers: job.workers.unwrap_or_else(default_workers).max(1), asked: &asked_of };
     let measurement = job.measure_every.map(|every| Measurement::new(every, &tracker, place));
     let render =
         |sinks, measurement| stages::run(&frames, &*renderer, sinks, broadcast.as_ref(), measurement, observer, token);
@@ -139,8 +160,8 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
             kind: motion.kind.clone(),
             rows: motion.track.times().len(),
             duration: motion.track.duration(),
-            start: motion.origin + span.start(),
-            end: motion.origin + span.end(),
+            start: motion.origin + first_shown,
+            end: motion.origin + job.frames.map_or(span.end(), |_| span.time_of(job.rate, range.end).min(span.end())),
             relative: job.relative,
             video: motion.video.clone(),
             driver: None,
@@ -193,18 +214,18 @@ pub(crate) fn sorted(
 pub(crate) fn families(job: &AnimateJob) -> &'static [Family] {
     match (job.renderer, job.compose) {
         (RendererKind::Mesh, _) => &[Family::Arkit],
-        (RendererKind::Diffusion, Compose::Crop) => &[Family::Flame],
-        (RendererKind::Diffusion | RendererKind::Mixed, _) => &[Family::Flame, Family::Arkit],
+        (RendererKind::Diffusion | RendererKind::Mixed, Compose::Crop) => &[Family::Flame],
+        (RendererKind::Diffusion | RendererKind::Mixed, Compose::Paste) => &[Family::Flame, Family::Arkit],
     }
 }
 
-/// What draws, and where the portrait's face is in its frames, in pixels. About `total` frames are asked for; what each
-/// of them is asked for is known where the motion is.
+/// What draws, and where the portrait's face is in its frames, in pixels. About `total` frames are asked for, of a shot
+/// whose expressions are known or not.
 pub(crate) fn renderer(
     job: &AnimateJob,
     portrait: &Portrait,
     total: u64,
-    shot: Option<&dyn Fn(u64) -> Asked>,
+    shot: Option<&[FlameExpression]>,
     observer: &dyn Observer,
     token: &CancelToken,
 ) -> Result<(Box<dyn Renderer>, [f64; 2]), AnimationError> {
@@ -220,22 +241,23 @@ pub(crate) fn renderer(
         let (layout, place) = in_picture()?;
         return Ok((Box::new(MeshInLayout::new(portrait, layout)?), place));
     }
-    let painted = Painted::new(&PaintJob::of(job), portrait, total, observer, token)?;
+    let map = job.motion.map.as_deref().map(read_map).transpose()?;
+    let mut painted = Painted::new(&PaintJob::of(job, map.as_ref()), portrait, total, observer, token)?;
     let (width, height) = painted.size();
     let mut at_rest = painted.new_frame();
     if job.compose == Compose::Paste {
         painted.render(&[Pasted::rest()], std::slice::from_mut(&mut at_rest), &Steps { observer, token })?;
     }
+    painted.begin(&ShotJob { expressions: shot, keyframes: job.painting.keyframes.as_deref() });
     let mut squares: Box<dyn Renderer> = Box::new(painted);
     if job.renderer == RendererKind::Mixed {
         let Some(shot) = shot else {
             let hint = "keyframes are chosen by the whole motion: paint every frame, or record the driver first";
             return Err(AnimationError::LiveSource { option: "--renderer mesh+diffusion", hint });
         };
-        let shot: Vec<Asked> = (0..total).map(shot).collect();
-        let mixed = Mixed::new(squares, portrait, &shot, job.keyframes.unwrap_or_default())?;
-        observer
-            .note(&format!("{} of {total} frames are painted, the mesh makes the others", mixed.keyframes().count()));
+        let mixed = Mixed::new(squares, portrait, shot, job.keyframes.unwrap_or_default(), map.as_ref())?;
+        let (keys, whole) = (mixed.keyframes().count(), shot.len());
+        observer.note(&format!("{keys} of {whole} frames are painted, the mesh makes the others"));
         squares = Box::new(mixed);
     }
     match job.compose {

@@ -13,8 +13,8 @@ use moue_timeline::{FrameRate, Gains, Interpolation};
 use serde::Serialize;
 
 use crate::{
-    AnimationError, Compose, DriverReport, Fidelity, Framing, Keyframing, LiveJob, LiveSummary, MotionJob, Size,
-    VideoReport,
+    AnimationError, AskedConditioning, Compose, DriverReport, Fidelity, FrameRange, Framing, Keyframing, LiveJob,
+    LiveSummary, MotionJob, Size, VideoReport,
 };
 
 /// Everything about a run.
@@ -40,6 +40,9 @@ pub struct AnimateJob {
     pub relative: bool,
     /// Frames per second.
     pub rate: FrameRate,
+    /// The frames that are rendered, of those that there would be; all by default. A frame is the same in a part as in
+    /// the whole.
+    pub frames: Option<FrameRange>,
     /// Which part of the portrait is shown.
     pub framing: Framing,
     /// Size of the frames.
@@ -221,6 +224,10 @@ pub struct Painting {
     pub side: Option<u32>,
     /// How much of the portrait's own fine structure is added to it there, 0 to 1.
     pub detail: f32,
+    /// What keeps frames steady over time.
+    pub conditioning: AskedConditioning,
+    /// Where painted keyframes are kept for other runs of the same shot; nowhere by default.
+    pub keyframes: Option<PathBuf>,
     /// Frames at once; as many as fit into the free memory by default.
     pub batch: Option<usize>,
     /// The type that the networks' weights are stored in.

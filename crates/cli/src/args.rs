@@ -1,11 +1,13 @@
 //! The command line.
 
+mod join;
 mod looking;
 mod models;
 mod motion;
 mod storyboard;
 mod track;
 
+pub use join::*;
 pub use looking::*;
 pub use models::*;
 pub use motion::*;
@@ -15,7 +17,7 @@ pub use track::*;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use moue_animation::{Compose, Device, Framing, SchedulerKind, Share, Size};
+use moue_animation::{Compose, Device, FrameRange, Framing, HistoryMode, NoiseMode, SchedulerKind, Share, Size};
 use moue_timeline::FrameRate;
 
 const EXAMPLES: &str = "\
@@ -64,6 +66,9 @@ pub enum Command {
     /// Turn a storyboard into panels and a film
     #[command(long_about = STORYBOARD_LONG)]
     Storyboard(Box<StoryboardArgs>),
+    /// Put parts together that `moue animate --frames` rendered
+    #[command(long_about = JOIN_LONG)]
+    Join(JoinArgs),
     /// Read the motion of a face off a video, or a track of any kind, and write it as a track
     #[command(long_about = TRACK_LONG)]
     Track(Box<TrackArgs>),
@@ -204,6 +209,13 @@ pub struct AnimateArgs {
     /// Where in the motion to end; written like --start, not included
     #[arg(long, value_name = "TIME", help_heading = "Motion")]
     pub end: Option<String>,
+    /// Render a part of the film only: frames A to B, B not included, e.g. 0..250, or 250.. for the rest
+    ///
+    /// Frames are counted from 0 at the output's rate, from --start on. A frame is the same in a part as in the whole,
+    /// so that a long film can be rendered by several processes or machines; `moue join` puts parts together. Numbered
+    /// PNG frames keep the numbers of the whole. Parts have no sound.
+    #[arg(long, value_name = "A..B", help_heading = "Motion")]
+    pub frames: Option<FrameRange>,
     #[command(flatten)]
     pub watching: WatchingArgs,
     /// Show a live source in the lower right corner of the picture, a quarter as wide
@@ -256,6 +268,9 @@ pub struct AnimateArgs {
 
     #[command(flatten)]
     pub painting: PaintingArgs,
+    /// Folder for painted keyframes: runs that render ranges of one film with it share them
+    #[arg(long, value_name = "DIR", help_heading = "Steadiness of the diffusion renderer")]
+    pub keyframes: Option<PathBuf>,
     #[command(flatten)]
     pub mixing: MixingArgs,
 }
@@ -264,10 +279,10 @@ pub struct AnimateArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Renderer mesh+diffusion")]
 pub struct MixingArgs {
-    /// Paint as many frames as are needed for every frame's expression to be this near to a painted one (default 0.5)
+    /// Paint as many frames as are needed for every frame's expression to be this near to a painted one (default 0.25)
     ///
-    /// In standard deviations of FLAME's expression components, all of them together; shutting an eye counts as 2,
-    /// opening the jaw as 6 per radian. Turning points of the motion come first; a face that holds still costs nothing,
+    /// A distance of 1 is a lid that shuts, a jaw that opens by 0.4 rad, or two standard deviations of one of FLAME's
+    /// expression components. Turning points of the motion come first; a face that holds still costs nothing,
     /// a quick blink has a painting of its own. Which frames are painted depends on the motion alone.
     #[arg(long, value_name = "DISTANCE", conflicts_with_all = ["share", "every"], value_parser = parse_distance)]
     pub within: Option<f32>,
@@ -286,7 +301,7 @@ fn parse_share(text: &str) -> Result<f32, String> {
 
 fn parse_distance(text: &str) -> Result<f32, String> {
     let distance = text.parse::<f32>().ok().filter(|distance| distance.is_finite() && *distance >= 0.0);
-    distance.ok_or_else(|| format!("found '{text}', expected a distance such as 0.5"))
+    distance.ok_or_else(|| format!("found '{text}', expected a distance such as 0.25"))
 }
 
 /// What goes with outputs that are watched while they are made.
@@ -304,6 +319,37 @@ pub struct WatchingArgs {
     /// Serve how the run is going at http://HOST:PORT/metrics, for Prometheus
     #[arg(long, value_name = "HOST:PORT")]
     pub metrics: Option<String>,
+}
+
+/// What keeps painted frames steady over time.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Steadiness of the diffusion renderer")]
+pub struct ConditioningArgs {
+    /// Noise that frames start from: shared, carried or independent (docs/steadiness.md has figures)
+    ///
+    /// shared is one for all frames: what the expression does not change stays, and fine texture sticks to the picture.
+    /// carried is moved along with the face, by the mesh: texture sticks to the face, for some milliseconds a frame.
+    /// independent gives each frame its own, and flickers.
+    #[arg(long, value_name = "MODE")]
+    pub noise: Option<NoiseMode>,
+    /// What frames look at besides the portrait: none, or keyframe
+    ///
+    /// A shot's keyframes are those of its expressions that are far from each other; each is painted from its expression
+    /// alone, so nothing drifts. A frame looks at the nearest two, by how near they are. It costs one more painting and
+    /// network pass for each keyframe, and slower passes for all frames.
+    #[arg(long, value_name = "MODE")]
+    pub history: Option<HistoryMode>,
+    /// How much frames look at keyframes; 1 is as much as at the portrait
+    #[arg(long, value_name = "X")]
+    pub history_weight: Option<f64>,
+    /// How far keyframes are apart; 1 is a lid that shuts, or a jaw that opens by 0.4 rad. Smaller means more of them
+    #[arg(long, value_name = "X")]
+    pub keyframe_distance: Option<f64>,
+    /// Start frames from keyframes, carried to where the face is, and take this share of the steps; 1 starts from noise
+    ///
+    /// Fewer steps take less time and make frames steadier; they follow the expression less.
+    #[arg(long, value_name = "X")]
+    pub start_strength: Option<f64>,
 }
 
 /// What only the diffusion renderer has.
@@ -354,6 +400,8 @@ pub struct PaintingArgs {
     /// On the CPU the arithmetic is in f32 all the same; f16 halves the memory.
     #[arg(long, value_enum, value_name = "f32|f16|bf16", hide_possible_values = true)]
     pub dtype: Option<PrecisionArg>,
+    #[command(flatten)]
+    pub conditioning: ConditioningArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use image::RgbImage;
 use moue_animation::{
-    AnimationError, Asked, BatchObserver, Compose, Composer, Device, Observer, PAINTED_SIDE, PaintJob, Painted,
+    AnimationError, Asked, BatchObserver, Compose, Device, LinearMap, Observer, PAINTED_SIDE, PaintJob, Painted,
     Painting, Renderer as _, SchedulerKind,
 };
 use moue_engine::CancelToken;
@@ -14,7 +15,7 @@ use moue_storyboard::{Character, Region, Scheduler, Shot, Storyboard};
 use moue_timeline::{Expression, FlameExpression};
 use serde_json::Value;
 
-use crate::stage::Stage;
+use crate::stage::{Scene, Stage};
 use crate::{Drawing, FilmError, Props, digest};
 
 /// Where painted frames lie, and how new ones are painted.
@@ -25,6 +26,7 @@ pub(crate) struct Paintings {
     painting: Painting,
     device: Device,
     compose: Option<Compose>,
+    map: Option<LinearMap>,
     /// What the models and the machine make of squares that are the frame, and of those that go into the picture.
     look: String,
     pasted_look: String,
@@ -36,6 +38,10 @@ pub(crate) fn composition(shot: &Shot, asked: Option<Compose>) -> Compose {
     asked.unwrap_or(if is_face { Compose::Crop } else { Compose::Paste })
 }
 
+/// The folder of keyframes beside the paintings. Their names are hashes of all that they depend on, so that shots share
+/// what they have in common.
+const KEYFRAMES: &str = "keyframes";
+
 /// The file of a shot's frame.
 pub(crate) fn frame_path(folder: &Path, frame: u64) -> PathBuf {
     folder.join(format!("{frame:06}.png"))
@@ -46,25 +52,29 @@ impl Paintings {
     pub fn new(folder: PathBuf, size: (u32, u32), drawing: &Drawing, props: &Props) -> Result<Self, FilmError> {
         // The networks take multiples of 64 pixels that they were trained on; small models have small pictures.
         let side = (size.0.min(size.1) / 64 * 64).clamp(64, PAINTED_SIDE);
-        let Drawing { painting, device, compose, .. } = drawing;
+        let Drawing { painting, device, compose, map } = drawing;
         let models = ModelFolder::find(painting.models.as_deref(), &process_environment)
             .map_err(moue_animation::DiffusionError::from)
             .map_err(AnimationError::from)?;
+        // What does not change a painting is left out: where models lie, how many frames are painted at once, what
+        // becomes of it.
+        let settings =
+            Painting { models: None, keyframes: None, batch: None, side: None, detail: 0.0, ..painting.clone() };
         let mut files = String::new();
         for file in ModelFile::ALL {
             if let Some(path) = models.path(file) {
                 files += &format!(" {} {}", file.path(), props.digest(&path)?);
             }
         }
-        let look = |side: &str| {
-            digest::of_text(&format!("{} {side} {device} {:?}{files}", digest::program(), painting.precision))
-        };
+        let look =
+            |side: &str| digest::of_text(&format!("{} {side} {device} {settings:?} {map:?}{files}", digest::program()));
         let pasted_side = painting.side.map_or("its own".to_owned(), |side| side.to_string());
         Ok(Self {
             folder,
             side,
             painting: painting.clone(),
             device: *device,
+            map: map.clone(),
             compose: *compose,
             look: look(&side.to_string()),
             pasted_look: look(&pasted_side),
@@ -79,9 +89,9 @@ impl Paintings {
         }
     }
 
-    /// With as much of a portrait's own detail as was asked for, beside paintings like `painting`.
-    pub fn detailed(&self, composer: Composer, painting: &RgbImage) -> Composer {
-        composer.detailed(self.painting.detail, painting.width())
+    /// How much of a portrait's own detail was asked for.
+    pub fn detail(&self) -> f32 {
+        self.painting.detail
     }
 
     /// What becomes of the squares of a shot.
@@ -107,6 +117,10 @@ impl Paintings {
             Compose::Paste => &self.pasted_look,
         };
         let mut text = format!("{look} {content}");
+        if self.conditioning(&storyboard.cast[storyboard.shots[shot].character])?.has_keyframes() {
+            // A shot that goes on for longer may have keyframes more, which frames before the end look at.
+            text += &format!(" of {}", storyboard.shots[shot].rendered_frames());
+        }
         for file in &key.files {
             text += &props.digest(file)?;
         }
@@ -115,7 +129,7 @@ impl Paintings {
 
     /// The file of a character's face at rest, by which the colours of the others are fitted.
     pub fn at_rest(&self, character: &Character, props: &Props) -> Result<PathBuf, FilmError> {
-        let settings = Painting { models: None, detail: 0.0, ..self.settings(character) };
+        let settings = Painting { models: None, keyframes: None, batch: None, detail: 0.0, ..self.settings(character) };
         let (seed, face) = (character.rendering.seed, character.face);
         let text = format!("{} {settings:?} {seed} {face:?} {}", self.pasted_look, props.digest(&character.portrait)?);
         Ok(self.folder.join(&digest::of_text(&text)[..32]).join("rest.png"))
@@ -173,14 +187,7 @@ impl Paintings {
         if total == 0 {
             return Ok(());
         }
-        let portrait = props.portrait(&character.portrait, character.face)?;
-        let painting = self.settings(character);
-        let size = match compose {
-            Compose::Crop => Some((self.side, self.side)),
-            Compose::Paste => self.painting.side.map(|side| (side, side)),
-        };
-        let job = PaintJob { painting: &painting, device: self.device, seed: character.rendering.seed, size };
-        let painted = Painted::new(&job, &portrait, total as u64, observer, token)?;
+        let mut painted = self.painter(character, compose, props, total as u64, observer, token)?;
         observer.started(total as u64);
         let mut done = 0;
         let make_folder = |folder: &Path| {
@@ -202,7 +209,7 @@ impl Paintings {
         }
         for (shot, folder, frames) in missing {
             make_folder(&folder)?;
-            let scene = stage.scene(shot, observer, token)?;
+            let scene = self.begin(&mut painted, stage, shot, observer, token)?;
             for batch in frames.chunks(painted.batch().max(1)) {
                 if token.is_finishing() {
                     return Err(AnimationError::Interrupted.into());
@@ -220,6 +227,50 @@ impl Paintings {
             }
         }
         Ok(())
+    }
+
+    /// A character, ready to be painted in about so many frames.
+    pub fn painter(
+        &self,
+        character: &Character,
+        compose: Compose,
+        props: &Props,
+        frames: u64,
+        observer: &dyn Observer,
+        token: &CancelToken,
+    ) -> Result<Painted, FilmError> {
+        let portrait = props.portrait(&character.portrait, character.face)?;
+        let painting = self.settings(character);
+        let size = match compose {
+            Compose::Crop => Some((self.side, self.side)),
+            Compose::Paste => self.painting.side.map(|side| (side, side)),
+        };
+        let (device, seed) = (self.device, character.rendering.seed);
+        let job = PaintJob { painting: &painting, device, seed, size, map: self.map.as_ref() };
+        Ok(Painted::new(&job, &portrait, frames, observer, token)?)
+    }
+
+    /// Gets a painter ready for a shot of its character: keyframes follow from all frames of the shot, and lie beside
+    /// the paintings.
+    pub fn begin(
+        &self,
+        painted: &mut Painted,
+        stage: &Stage<'_>,
+        shot: usize,
+        observer: &dyn Observer,
+        token: &CancelToken,
+    ) -> Result<Arc<Scene>, FilmError> {
+        let scene = stage.scene(shot, observer, token)?;
+        let expressions = scene.all_flame(stage.storyboard.shots[shot].rendered_frames());
+        let keyframes = self.folder.join(KEYFRAMES);
+        painted.begin(&ShotJob { expressions: Some(&expressions), keyframes: Some(&keyframes) });
+        Ok(scene)
+    }
+
+    /// How the frames of a character are kept steady.
+    pub fn conditioning(&self, character: &Character) -> Result<TemporalConditioning, FilmError> {
+        let painting = self.settings(character);
+        Ok(painting.conditioning.settled(!painting.no_reference)?)
     }
 
     /// What the storyboard says of this face over what the command line says of all.
@@ -244,9 +295,9 @@ impl Paintings {
 }
 
 /// Passes a renderer's steps on, and ends it where the run was told to stop at once.
-struct Steps<'a> {
-    observer: &'a dyn Observer,
-    token: &'a CancelToken,
+pub(crate) struct Steps<'a> {
+    pub observer: &'a dyn Observer,
+    pub token: &'a CancelToken,
 }
 
 impl BatchObserver for Steps<'_> {

@@ -38,7 +38,7 @@ pub(crate) fn follow(
     let most = job.end.map(|end| (end * job.rate.fps()).ceil() as u64);
     let (renderer, _) = renderer(job, &portrait, most.unwrap_or(u64::from(u32::MAX)), None, observer, token)?;
     let (width, height) = renderer.size();
-    let format = VideoFormat { width, height, rate: job.rate, expected_frames: most };
+    let format = VideoFormat { expected_frames: most, ..VideoFormat::new(width, height, job.rate) };
     let sinks = open(job, &format, None, observer)?;
     let programme = programme(job, &portrait, &*renderer, None)?;
     // There is one: a live source is followed for live outputs alone.
@@ -111,6 +111,9 @@ fn check(job: &AnimateJob) -> Result<(), AnimationError> {
     }
     if job.start.is_some() {
         return refuse("--start", "leave it out; --end says how long to go on");
+    }
+    if job.frames.is_some() {
+        return refuse("--frames", "leave it out; --end says how long to go on");
     }
     if job.measure_every.is_some() {
         return refuse("--measure", "measure a recording");

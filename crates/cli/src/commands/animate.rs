@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use moue_animation::{
-    AnimateJob, AnimationError, Compose, DiffusionError, DriverReport, Fidelity, Framing, HEAD_SIDE, Keyframing,
-    LiveSummary, MotionJob, Painting, Precision, PresetError, PresetPainting, RendererKind, RunPreset, Size, Summary,
-    animate as run,
+    AnimateJob, AnimationError, AskedConditioning, Compose, DiffusionError, DriverReport, Fidelity, Framing, HEAD_SIDE,
+    Keyframing, LiveSummary, MotionJob, Painting, Precision, PresetError, PresetPainting, RendererKind, RunPreset,
+    Size, Summary, animate as run,
 };
 use moue_engine::CancelToken;
 use moue_media::MediaError;
@@ -100,12 +100,16 @@ fn job(args: &AnimateArgs, preset: Option<&RunPreset>) -> Result<AnimateJob, Sto
             .unwrap_or_default(),
         relative: args.relative || preset.and_then(|p| p.relative).unwrap_or(false),
         rate,
+        frames: args.frames,
         framing,
         size: args.size.or(preset.and_then(|p| p.size.as_ref()).map(|size| size.0)).unwrap_or(default_size),
         renderer,
         device: args.device,
         seed: args.seed.or(preset.and_then(|p| p.seed)).unwrap_or(0),
-        painting: painting(&args.painting, &args.reading.models, preset.and_then(|preset| preset.diffusion.as_ref())),
+        painting: Painting {
+            keyframes: args.keyframes.clone(),
+            ..painting(&args.painting, &args.reading.models, preset.and_then(|preset| preset.diffusion.as_ref()))
+        },
         compose,
         keyframes,
         outputs: files,
@@ -138,6 +142,14 @@ pub fn painting(args: &PaintingArgs, models: &Option<PathBuf>, preset: Option<&P
         no_reference: args.no_reference,
         side: args.paint_size,
         detail: args.detail.unwrap_or(0.0),
+        conditioning: AskedConditioning {
+            noise: args.conditioning.noise,
+            history: args.conditioning.history,
+            history_weight: args.conditioning.history_weight,
+            keyframe_distance: args.conditioning.keyframe_distance,
+            start_strength: args.conditioning.start_strength,
+        },
+        keyframes: None,
         batch: args.batch.map(usize::from),
         precision: args.dtype.map(precision),
     }
@@ -174,6 +186,9 @@ fn classify(error: AnimationError, token: &CancelToken) -> Stop {
         AnimationError::Interrupted => exit::INTERRUPTED,
         _ if token.is_aborting() => exit::INTERRUPTED,
         AnimationError::Span { .. }
+        | AnimationError::Frames { .. }
+        | AnimationError::Conditioning { .. }
+        | AnimationError::Option { .. }
         | AnimationError::NoRest { .. }
         | AnimationError::NoSuchFace { .. }
         | AnimationError::SourceSize { .. }
