@@ -21,7 +21,7 @@ use moue_animation::{
 use moue_engine::CancelToken;
 use moue_face::FaceTracker;
 use moue_media::Source;
-use moue_timeline::{FrameRate, Interpolation};
+use moue_timeline::{Expression, FlameExpression, FrameRate, Interpolation};
 use readback::{Reading, read};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -108,6 +108,7 @@ fn main() -> Outcome<()> {
     let row = Row { error: 0.0, psnr: f64::INFINITY, expression: 0.0, flicker: flicker(&painted), took: whole };
     row.write(&mut out, "all", shot.len(), shot.len(), whole)?;
     let mut sheet = vec![painted.clone()];
+    let flames: Vec<FlameExpression> = shot.iter().map(|asked| asked.flame).collect();
     for how in [
         Keyframing::Share(1.0 / 2.0),
         Keyframing::Share(1.0 / 4.0),
@@ -115,11 +116,11 @@ fn main() -> Outcome<()> {
         Keyframing::Every(2),
         Keyframing::Every(4),
         Keyframing::Every(8),
+        Keyframing::Within(0.125),
         Keyframing::Within(0.25),
         Keyframing::Within(0.5),
-        Keyframing::Within(1.0),
     ] {
-        let mixed = Mixed::new(Box::new(Album(painted.clone())), &portrait, &shot, how)?;
+        let mixed = Mixed::new(Box::new(Album(painted.clone())), &portrait, &flames, how, None)?;
         let keys: Vec<u64> = mixed.keyframes().collect();
         let began = Instant::now();
         let mut frames: Vec<RgbImage> = shot.iter().map(|_| mixed.new_frame()).collect();
@@ -147,12 +148,12 @@ fn main() -> Outcome<()> {
 /// What the frames of a track are asked for, at 25 frames per second.
 fn shot(track: &Path, most: u64, tracker: &FaceTracker) -> Outcome<Vec<Asked>> {
     let job = MotionJob::plain(Source::from(track));
-    let motion = Motion::load(&job, &[Family::Flame, Family::Arkit], tracker, &(), &CancelToken::new())?;
+    let motion = Motion::load(&job, &[Family::Flame], tracker, &(), &CancelToken::new())?;
     let span = motion.span(None, None)?;
     let ask = |index| {
         let time = span.time_of(FrameRate::FPS_25, index);
         let flame = motion.track.sample_flame(time, Interpolation::Linear).constrained();
-        Asked { index, expression: motion.track.sample(time, Interpolation::Linear), flame }
+        Asked { index, expression: Expression::NEUTRAL, flame }
     };
     Ok((0..span.frame_count(FrameRate::FPS_25).min(most)).map(ask).collect())
 }

@@ -10,7 +10,7 @@ use moue_diffusion::Preparation;
 use moue_engine::{CancelToken, Report};
 use moue_face::FaceTracker;
 use moue_media::{Cue, LegEvent, MediaError, SoundUse, Soundtrack, VideoFormat, Written};
-use moue_timeline::{Channel, Expression, FlameChannel, HeadAxis, Shape, Track};
+use moue_timeline::{Channel, Expression, FlameChannel, FlameExpression, HeadAxis, Shape, Track};
 
 use crate::{
     AnimateJob, AnimationError, Asked, Broadcast, Compose, Fidelity, Framing, Layout, LiveSummary, MeshInLayout, Mixed,
@@ -89,9 +89,9 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
     let rest = portrait.measured();
     let asked_of = |index| asked(job, &motion.track, span.time_of(job.rate, index), &rest, index);
     // All of the shot, whichever part is rendered: what keeps it steady follows from the whole.
-    let shot: Vec<Asked> = match job.renderer {
+    let shot: Vec<FlameExpression> = match job.renderer {
         RendererKind::Mesh => Vec::new(),
-        RendererKind::Diffusion | RendererKind::Mixed => (0..whole).map(asked_of).collect(),
+        RendererKind::Diffusion | RendererKind::Mixed => (0..whole).map(|index| asked_of(index).flame).collect(),
     };
     let (renderer, place) = renderer(job, &portrait, total, Some(&shot), observer, token)?;
     let (width, height) = renderer.size();
@@ -214,18 +214,18 @@ pub(crate) fn sorted(
 pub(crate) fn families(job: &AnimateJob) -> &'static [Family] {
     match (job.renderer, job.compose) {
         (RendererKind::Mesh, _) => &[Family::Arkit],
-        (RendererKind::Diffusion, Compose::Crop) => &[Family::Flame],
-        (RendererKind::Diffusion | RendererKind::Mixed, _) => &[Family::Flame, Family::Arkit],
+        (RendererKind::Diffusion | RendererKind::Mixed, Compose::Crop) => &[Family::Flame],
+        (RendererKind::Diffusion | RendererKind::Mixed, Compose::Paste) => &[Family::Flame, Family::Arkit],
     }
 }
 
 /// What draws, and where the portrait's face is in its frames, in pixels. About `total` frames are asked for, of a shot
-/// that is known or not.
+/// whose expressions are known or not.
 pub(crate) fn renderer(
     job: &AnimateJob,
     portrait: &Portrait,
     total: u64,
-    shot: Option<&[Asked]>,
+    shot: Option<&[FlameExpression]>,
     observer: &dyn Observer,
     token: &CancelToken,
 ) -> Result<(Box<dyn Renderer>, [f64; 2]), AnimationError> {
@@ -246,21 +246,18 @@ pub(crate) fn renderer(
     let (width, height) = painted.size();
     let mut at_rest = painted.new_frame();
     if job.compose == Compose::Paste {
-        // Before the shot begins: the face at rest is none of its frames.
         painted.render(&[Pasted::rest()], std::slice::from_mut(&mut at_rest), &Steps { observer, token })?;
     }
-    let expressions: Option<Vec<_>> = shot.map(|shot| shot.iter().map(|asked| asked.flame).collect());
-    let keyframes = job.painting.keyframes.as_deref();
-    painted.begin(&ShotJob { expressions: expressions.as_deref(), keyframes });
+    painted.begin(&ShotJob { expressions: shot, keyframes: job.painting.keyframes.as_deref() });
     let mut squares: Box<dyn Renderer> = Box::new(painted);
     if job.renderer == RendererKind::Mixed {
         let Some(shot) = shot else {
             let hint = "keyframes are chosen by the whole motion: paint every frame, or record the driver first";
             return Err(AnimationError::LiveSource { option: "--renderer mesh+diffusion", hint });
         };
-        let mixed = Mixed::new(squares, portrait, shot, job.keyframes.unwrap_or_default())?;
-        let (some, all) = (mixed.keyframes().count(), shot.len());
-        observer.note(&format!("{some} of {all} frames are painted, the mesh makes the others"));
+        let mixed = Mixed::new(squares, portrait, shot, job.keyframes.unwrap_or_default(), map.as_ref())?;
+        let (keys, whole) = (mixed.keyframes().count(), shot.len());
+        observer.note(&format!("{keys} of {whole} frames are painted, the mesh makes the others"));
         squares = Box::new(mixed);
     }
     match job.compose {

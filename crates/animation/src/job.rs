@@ -219,15 +219,15 @@ pub struct Painting {
     pub reference_scale: Option<f64>,
     /// Paint without the portrait's hair, clothes and background.
     pub no_reference: bool,
-    /// What keeps frames steady over time.
-    pub conditioning: AskedConditioning,
-    /// Where painted keyframes are kept for other runs of the same shot; nowhere by default.
-    pub keyframes: Option<PathBuf>,
     /// Side of the painted square in pixels where it goes back into the picture; by default what the model was trained
     /// on.
     pub side: Option<u32>,
     /// How much of the portrait's own fine structure is added to it there, 0 to 1.
     pub detail: f32,
+    /// What keeps frames steady over time.
+    pub conditioning: AskedConditioning,
+    /// Where painted keyframes are kept for other runs of the same shot; nowhere by default.
+    pub keyframes: Option<PathBuf>,
     /// Frames at once; as many as fit into the free memory by default.
     pub batch: Option<usize>,
     /// The type that the networks' weights are stored in.

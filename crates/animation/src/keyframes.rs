@@ -3,14 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use moue_timeline::{FlameChannel, FlameExpression};
-
 /// How keyframes are chosen among the frames of a shot. Whatever the choice, it depends on what the frames are asked
 /// for alone, so every part of a shot that is rendered by itself has the same.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Keyframing {
     /// As many as are needed for no frame to be farther than this from the nearer of the keyframes around it, as
-    /// [`distance`] has it.
+    /// [`expression_distance`](crate::expression_distance) has it.
     Within(f32),
     /// So large a part of all frames (above 0, at most 1), those first that are farthest from the keyframes around
     /// them.
@@ -21,7 +19,7 @@ pub enum Keyframing {
 
 impl Default for Keyframing {
     fn default() -> Self {
-        Self::Within(0.5)
+        Self::Within(0.25)
     }
 }
 
@@ -51,27 +49,6 @@ impl FromStr for Share {
         };
         if share > 0.0 && share <= 1.0 { Ok(Self(share)) } else { Err(wrong()) }
     }
-}
-
-/// Weight of an eyelid in [`distance`]: shut or open is as large a step as two standard deviations of a component.
-const EYELID: f32 = 2.0;
-/// Weight of the jaw's radians: wide open, at half a radian, is as far as three standard deviations.
-const JAW: f32 = 6.0;
-
-/// How far two expressions are from each other to the eye, in standard deviations of FLAME's expression components:
-/// the root of the sum of squares, where eyelids (0 to 1) and the jaw (radians) have weights that bring them to that
-/// unit.
-pub fn distance(a: &FlameExpression, b: &FlameExpression) -> f32 {
-    let pairs = a.as_array().iter().zip(b.as_array()).enumerate();
-    let squares = pairs.map(|(index, (a, b))| {
-        let weight = match index {
-            _ if FlameChannel::EYELIDS.contains(&index) => EYELID,
-            _ if FlameChannel::JAW.contains(&index) => JAW,
-            _ => 1.0,
-        };
-        (weight * (a - b)).powi(2)
-    });
-    squares.sum::<f32>().sqrt()
 }
 
 /// The keyframes among `frames` frames, ascending; the first frame is always one. `distance` says how far two frames
@@ -160,21 +137,6 @@ mod tests {
         for wrong in ["", "0", "5/4", "1/0", "-1/4", "a/b", "nan", "1/4/2"] {
             assert!(wrong.parse::<Share>().is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn distances_weigh_lids_and_jaw() {
-        let with = |index: usize, value: f32| {
-            let mut array = [0.0; FlameChannel::COUNT];
-            array[index] = value;
-            FlameExpression::from_array(array)
-        };
-        let rest = FlameExpression::NEUTRAL;
-        assert_eq!(distance(&rest, &rest), 0.0);
-        assert_eq!(distance(&with(3, -2.0), &rest), 2.0);
-        assert_eq!(distance(&with(50, 1.0), &rest), 2.0);
-        assert_eq!(distance(&with(52, 0.5), &rest), 3.0);
-        assert!((distance(&with(0, 3.0), &with(1, 4.0)) - 5.0).abs() < 1e-6);
     }
 
     proptest! {

@@ -49,7 +49,7 @@ pub use job::{
     AnimateJob, Device, MotionSummary, OutputSummary, Painting, PortraitSummary, Precision, QueueSummary, RendererKind,
     StageSummary, Summary,
 };
-pub use keyframes::{Keyframing, Share, distance, keyframes};
+pub use keyframes::{Keyframing, Share, keyframes};
 pub use live::{
     Broadcast, DriverReport, LiveJob, LiveSummary, PoseRenderer, PreviewAddress, PreviewError, Programme, Target,
     TargetKind,

@@ -15,14 +15,12 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use image::RgbImage;
-use image::imageops::{FilterType, resize};
-use moue_face::align::{ALIGNED_SIDE, AlignedFace};
-use moue_mesh::{Flow, MeshRenderer, View, sample};
-use moue_timeline::{Expression, HeadPose};
-use moue_topology::LANDMARK_COUNT;
+use moue_bridge::LinearMap;
+use moue_mesh::{Flow, sample};
+use moue_timeline::{Expression, FlameExpression};
 
-use crate::keyframes::{Keyframing, distance, keyframes};
-use crate::{AnimationError, Asked, BatchObserver, Portrait, Renderer};
+use crate::keyframes::{Keyframing, keyframes};
+use crate::{AnimationError, Asked, BatchObserver, FaceFlow, Portrait, Renderer, expression_distance};
 
 /// Keyframes that stay in memory beside the group that is painted together.
 const KEPT: usize = 2;
@@ -33,8 +31,8 @@ const COVERED: f32 = 0.02;
 /// Renders a shot from paintings of some of its frames.
 pub struct Mixed {
     painter: Box<dyn Renderer>,
-    /// Of the aligned portrait, at the size of the paintings.
-    mesh: MeshRenderer,
+    /// How the face moves in what it paints.
+    face: FaceFlow,
     /// What the keyframes are asked for, ascending by their frames' numbers.
     keys: Vec<Asked>,
     /// Paintings of the keyframes with these places in `keys`.
@@ -43,26 +41,23 @@ pub struct Mixed {
 
 impl Mixed {
     /// `painter` paints squares of the aligned portrait; `shot` is what all frames of the shot are asked for, in their
-    /// order.
+    /// order. With a `map` the mesh knows how the whole face moves; lids and jaw it knows anyway.
     ///
     /// # Errors
     /// A face that cannot be aligned, or fitted by the mesh.
     pub fn new(
         painter: Box<dyn Renderer>,
         portrait: &Portrait,
-        shot: &[Asked],
+        shot: &[FlameExpression],
         how: Keyframing,
+        map: Option<&LinearMap>,
     ) -> Result<Self, AnimationError> {
-        let face = |source| AnimationError::face(portrait.path.clone(), source);
-        let aligned = portrait.face().aligned(&portrait.image).map_err(face)?;
-        let (width, height) = painter.size();
-        let landmarks = in_square(&portrait.face().landmarks, &aligned, width);
-        let square = resize(&aligned.picture, width, height, FilterType::Lanczos3);
-        let mesh = MeshRenderer::new(&square, &landmarks, &portrait.measured().shapes, WHOLE, (width, height))?;
-        let keys = keyframes(shot.len(), how, |a, b| distance(&shot[a].flame, &shot[b].flame));
+        let face = FaceFlow::of(portrait, painter.size().0, map)?;
+        let keys = keyframes(shot.len(), how, |a, b| expression_distance(&shot[a], &shot[b]));
         tracing::info!(frames = shot.len(), keyframes = keys.len(), %how, "keyframes chosen");
-        let keys = keys.into_iter().map(|frame| shot[frame].clone()).collect();
-        Ok(Self { painter, mesh, keys, painted: Mutex::default() })
+        let asked = |frame| Asked { index: frame as u64, expression: Expression::NEUTRAL, flame: shot[frame] };
+        let keys = keys.into_iter().map(asked).collect();
+        Ok(Self { painter, face, keys, painted: Mutex::default() })
     }
 
     /// The numbers of the frames that are painted.
@@ -95,9 +90,10 @@ impl Mixed {
         // The first frame is a keyframe.
         let before = after.saturating_sub(1);
         let from = self.painting(before, observer)?;
-        let gone = distance(&self.keys[before].flame, &asked.flame);
-        let moved = |key: &Asked| self.flow(key, asked);
-        if gone == 0.0 && self.keys[before].expression.shapes == asked.expression.shapes {
+        let gone = expression_distance(&self.keys[before].flame, &asked.flame);
+        // Squares: what is a number of pixels along one side is one along the other.
+        let moved = |key: &Asked| self.face.flow(Some(&key.flame), &asked.flame, self.painter.size().0 as usize);
+        if gone == 0.0 {
             frame.copy_from_slice(&from);
             return Ok(());
         }
@@ -108,21 +104,12 @@ impl Mixed {
             return Ok(());
         };
         let to = self.painting(after, observer)?;
-        let left = distance(&asked.flame, &next.flame);
+        let left = expression_distance(&asked.flame, &next.flame);
         let to = Carried { painting: &to, flow: moved(next)? };
         blend(&from, Some((&to, gone / (gone + left).max(f32::MIN_POSITIVE))), frame);
         Ok(())
     }
-
-    /// Where the pixels of a frame were in a keyframe; the head is not turned in either.
-    fn flow(&self, key: &Asked, asked: &Asked) -> Result<Flow, AnimationError> {
-        let still = |asked: &Asked| Expression { head: HeadPose::default(), ..asked.expression };
-        Ok(self.mesh.flow(&still(key), &still(asked), WHOLE, self.painter.size())?)
-    }
 }
-
-/// The painted square, pixel for pixel.
-const WHOLE: View = View { origin: [0.0; 2], scale: 1.0 };
 
 /// A keyframe on its way to a frame.
 struct Carried<'a> {
@@ -168,16 +155,6 @@ fn blend(from: &Carried<'_>, to: Option<(&Carried<'_>, f32)>, frame: &mut RgbIma
         }
         pixel.0 = colour.map(|level| (level + 0.5) as u8);
     }
-}
-
-/// The tracker's landmarks of the portrait as the mesh takes those of the aligned square of `side` pixels.
-fn in_square(landmarks: &[[f32; 3]; LANDMARK_COUNT], aligned: &AlignedFace, side: u32) -> [[f32; 3]; LANDMARK_COUNT] {
-    let aligned_from_source = aligned.source_from_aligned().inverse();
-    let scale = f64::from(side) / f64::from(ALIGNED_SIDE);
-    landmarks.map(|[x, y, z]| {
-        let [x, y] = aligned_from_source.apply([x.into(), y.into()]).map(|at| ((at + 0.5) * scale) as f32);
-        [x, y, (f64::from(z) * aligned_from_source.scale() * scale) as f32]
-    })
 }
 
 impl Renderer for Mixed {

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use image::Rgb;
 use moue_face::FaceTracker;
-use moue_timeline::{FlameChannel, FlameExpression, Shape};
+use moue_timeline::{FlameChannel, FlameExpression};
 
 use super::*;
 
@@ -50,11 +50,10 @@ impl BatchObserver for Deaf {
 fn shot() -> Vec<Asked> {
     let values = [0.0, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.0, 0.5, 0.0];
     let ask = |(index, value): (usize, &f32)| {
-        let (mut expression, mut flame) = (Expression::NEUTRAL, FlameExpression::NEUTRAL);
+        let mut flame = FlameExpression::NEUTRAL;
         flame.set(FlameChannel::from_index(0).unwrap(), *value);
         flame.set(FlameChannel::from_index(FlameChannel::JAW.start).unwrap(), 0.2 * value);
-        expression.set(Shape::JawOpen, 0.4 * value);
-        Asked { index: index as u64, expression, flame }
+        Asked { index: index as u64, expression: Expression::NEUTRAL, flame }
     };
     values.iter().enumerate().map(ask).collect()
 }
@@ -64,7 +63,8 @@ fn mixed(how: Keyframing, batch: usize) -> (Mixed, Arc<Mutex<Vec<u64>>>) {
     let portrait = Portrait::load(&path, None, &FaceTracker::new().unwrap()).unwrap();
     let painted = Arc::default();
     let brush = Brush { painted: Arc::clone(&painted), batch };
-    (Mixed::new(Box::new(brush), &portrait, &shot(), how).unwrap(), painted)
+    let shot: Vec<FlameExpression> = shot().iter().map(|asked| asked.flame).collect();
+    (Mixed::new(Box::new(brush), &portrait, &shot, how, None).unwrap(), painted)
 }
 
 fn frames(mixed: &Mixed, asked: &[Asked]) -> Vec<RgbImage> {
@@ -75,7 +75,7 @@ fn frames(mixed: &Mixed, asked: &[Asked]) -> Vec<RgbImage> {
 
 #[test]
 fn keyframes_are_paintings_and_what_lies_between_goes_from_one_to_the_next() {
-    let (mixed, painted) = mixed(Keyframing::Within(0.95), 1);
+    let (mixed, painted) = mixed(Keyframing::Within(0.45), 1);
     assert_eq!(mixed.keyframes().collect::<Vec<_>>(), [0, 6, 9]);
     let frames = frames(&mixed, &shot());
     assert_eq!(*painted.lock().unwrap(), [0, 6, 9]);
@@ -86,8 +86,12 @@ fn keyframes_are_paintings_and_what_lies_between_goes_from_one_to_the_next() {
     let levels: Vec<u8> = frames.iter().map(|frame| level(frame)[0]).collect();
     assert_eq!(levels, [100, 100, 110, 120, 130, 140, 150, 150, 125, 100]);
     assert!(frames.iter().all(|frame| level(frame)[1..] == [3, 3]));
+    // Of the first keyframe alone, the chin shows what was above it.
+    let (alone, _) = self::mixed(Keyframing::Share(0.1), 1);
+    assert_eq!(alone.keyframes().count(), 1);
     let chin = |frame: &RgbImage| frame.get_pixel(SIDE / 2, SIDE * 7 / 8).0[2];
-    assert!(chin(&frames[3]) != chin(&frames[6]), "{} {}", chin(&frames[3]), chin(&frames[6]));
+    let carried = self::frames(&alone, &shot());
+    assert!(chin(&carried[6]) + 3 < chin(&carried[0]), "{} {}", chin(&carried[6]), chin(&carried[0]));
 }
 
 #[test]

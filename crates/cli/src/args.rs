@@ -271,7 +271,6 @@ pub struct AnimateArgs {
     /// Folder for painted keyframes: runs that render ranges of one film with it share them
     #[arg(long, value_name = "DIR", help_heading = "Steadiness of the diffusion renderer")]
     pub keyframes: Option<PathBuf>,
-
     #[command(flatten)]
     pub mixing: MixingArgs,
 }
@@ -280,10 +279,10 @@ pub struct AnimateArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Renderer mesh+diffusion")]
 pub struct MixingArgs {
-    /// Paint as many frames as are needed for every frame's expression to be this near to a painted one (default 0.5)
+    /// Paint as many frames as are needed for every frame's expression to be this near to a painted one (default 0.25)
     ///
-    /// In standard deviations of FLAME's expression components, all of them together; shutting an eye counts as 2,
-    /// opening the jaw as 6 per radian. Turning points of the motion come first; a face that holds still costs nothing,
+    /// A distance of 1 is a lid that shuts, a jaw that opens by 0.4 rad, or two standard deviations of one of FLAME's
+    /// expression components. Turning points of the motion come first; a face that holds still costs nothing,
     /// a quick blink has a painting of its own. Which frames are painted depends on the motion alone.
     #[arg(long, value_name = "DISTANCE", conflicts_with_all = ["share", "every"], value_parser = parse_distance)]
     pub within: Option<f32>,
@@ -302,7 +301,7 @@ fn parse_share(text: &str) -> Result<f32, String> {
 
 fn parse_distance(text: &str) -> Result<f32, String> {
     let distance = text.parse::<f32>().ok().filter(|distance| distance.is_finite() && *distance >= 0.0);
-    distance.ok_or_else(|| format!("found '{text}', expected a distance such as 0.5"))
+    distance.ok_or_else(|| format!("found '{text}', expected a distance such as 0.25"))
 }
 
 /// What goes with outputs that are watched while they are made.

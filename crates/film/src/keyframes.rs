@@ -76,8 +76,8 @@ pub fn paint_keyframes(
     let size = film_size(storyboard, drawing.compose, props)?;
     let paintings = Paintings::new(painted.to_owned(), size, drawing, props)?;
     let stage = Stage::new(storyboard, props, drawing.map.as_ref(), Some(&paintings), size);
-    let character = &storyboard.cast[storyboard.shots[shot].character];
-    let compose = paintings.composition(&storyboard.shots[shot]);
+    let own = &storyboard.shots[shot];
+    let (character, compose) = (&storyboard.cast[own.character], paintings.composition(own));
     let mut painter = paintings.painter(character, compose, props, indices.len() as u64, observer, token)?;
     paintings.begin(&mut painter, &stage, shot, token)?;
     Ok(painter.paint_keyframes(indices, &Steps { observer, token })?)

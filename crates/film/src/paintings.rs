@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use image::RgbImage;
 use moue_animation::{
-    AnimationError, Asked, BatchObserver, Compose, Composer, Device, LinearMap, Observer, PAINTED_SIDE, PaintJob,
-    Painted, Painting, Renderer as _, SchedulerKind, ShotJob, TemporalConditioning,
+    AnimationError, Asked, BatchObserver, Compose, Device, LinearMap, Observer, PAINTED_SIDE, PaintJob, Painted,
+    Painting, Renderer as _, SchedulerKind,
 };
 use moue_engine::CancelToken;
 use moue_models::{ModelFile, ModelFolder, process_environment};
@@ -24,22 +24,22 @@ pub(crate) struct Paintings {
     side: u32,
     painting: Painting,
     device: Device,
-    map: Option<LinearMap>,
     compose: Option<Compose>,
+    map: Option<LinearMap>,
     /// What the models and the machine make of squares that are the frame, and of those that go into the picture.
     look: String,
     pasted_look: String,
 }
-
-/// The folder of keyframes beside the paintings. Their names are hashes of all that they depend on, so that shots share
-/// what they have in common.
-const KEYFRAMES: &str = "keyframes";
 
 /// What becomes of the squares that are painted for a shot: what was asked for, else what its framing needs.
 pub(crate) fn composition(shot: &Shot, asked: Option<Compose>) -> Compose {
     let is_face = [shot.framing.from, shot.framing.to].iter().all(|view| view.region == Region::Face);
     asked.unwrap_or(if is_face { Compose::Crop } else { Compose::Paste })
 }
+
+/// The folder of keyframes beside the paintings. Their names are hashes of all that they depend on, so that shots share
+/// what they have in common.
+const KEYFRAMES: &str = "keyframes";
 
 /// The file of a shot's frame.
 pub(crate) fn frame_path(folder: &Path, frame: u64) -> PathBuf {
@@ -51,20 +51,20 @@ impl Paintings {
     pub fn new(folder: PathBuf, size: (u32, u32), drawing: &Drawing, props: &Props) -> Result<Self, FilmError> {
         // The networks take multiples of 64 pixels that they were trained on; small models have small pictures.
         let side = (size.0.min(size.1) / 64 * 64).clamp(64, PAINTED_SIDE);
-        let Drawing { painting, device, map, compose } = drawing;
+        let Drawing { painting, device, compose, map } = drawing;
         let models = ModelFolder::find(painting.models.as_deref(), &process_environment)
             .map_err(moue_animation::DiffusionError::from)
             .map_err(AnimationError::from)?;
+        // What does not change a painting is left out: where models lie, how many frames are painted at once, what
+        // becomes of it.
+        let settings =
+            Painting { models: None, keyframes: None, batch: None, side: None, detail: 0.0, ..painting.clone() };
         let mut files = String::new();
         for file in ModelFile::ALL {
             if let Some(path) = models.path(file) {
                 files += &format!(" {} {}", file.path(), props.digest(&path)?);
             }
         }
-        // What does not change a painting is left out: where models lie, how many frames are painted at once, what is
-        // added when it goes into the picture.
-        let settings =
-            Painting { models: None, keyframes: None, batch: None, side: None, detail: 0.0, ..painting.clone() };
         let look =
             |side: &str| digest::of_text(&format!("{} {side} {device} {settings:?} {map:?}{files}", digest::program()));
         let pasted_side = painting.side.map_or("its own".to_owned(), |side| side.to_string());
@@ -88,9 +88,9 @@ impl Paintings {
         }
     }
 
-    /// With as much of a portrait's own detail as was asked for, beside paintings like `painting`.
-    pub fn detailed(&self, composer: Composer, painting: &RgbImage) -> Composer {
-        composer.detailed(self.painting.detail, painting.width())
+    /// How much of a portrait's own detail was asked for.
+    pub fn detail(&self) -> f32 {
+        self.painting.detail
     }
 
     /// What becomes of the squares of a shot.
@@ -229,7 +229,7 @@ impl Paintings {
         Ok(())
     }
 
-    /// A character, ready to be painted in about so many frames, for what becomes of them.
+    /// A character, ready to be painted in about so many frames.
     pub fn painter(
         &self,
         character: &Character,

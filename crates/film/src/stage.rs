@@ -1,5 +1,6 @@
 //! Where shots are drawn, frame by frame.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use image::imageops::{self, FilterType};
@@ -142,17 +143,18 @@ impl<'a> Stage<'a> {
             let track = track(renderer, observer)?;
             return Ok(Scene { timeline, track, view, look: Look::Mesh(renderers), rest, background });
         };
-        let folder = paintings.of(self.storyboard, shot, self.props)?;
-        let at_rest = moue_media::load_picture(&paintings.at_rest(character, self.props)?)?.image;
-        let composers = views.each(|view, size| {
-            Ok::<_, FilmError>(Arc::new(
-                paintings.detailed(Composer::new(&portrait, view, size)?.matched(&at_rest), &at_rest),
-            ))
-        })?;
         // The mesh turns the head and knows where the jaw is; what it cannot follow was told of with the other track.
         let contour = track(Renderer::Mesh, &())?;
         let track = track(renderer, observer)?;
-        let look = Look::Composed { folder, composers, contour };
+        let look = Look::Composed(Composition {
+            folder: paintings.of(self.storyboard, shot, self.props)?,
+            at_rest: paintings.at_rest(character, self.props)?,
+            detail: paintings.detail(),
+            portrait,
+            views,
+            contour,
+            composers: Mutex::default(),
+        });
         Ok(Scene { timeline, track, view, look, rest: None, background })
     }
 
@@ -201,9 +203,40 @@ enum Look {
     /// whose view does not move.
     Mesh(Vec<(f64, Arc<MeshRenderer>)>),
     /// Frames that were painted before.
-    Painted(std::path::PathBuf),
-    /// The same, put into the portrait by what was made for several scales; and what the mesh follows meanwhile.
-    Composed { folder: std::path::PathBuf, composers: Vec<(f64, Arc<Composer>)>, contour: Track },
+    Painted(PathBuf),
+    /// The same, put into the portrait.
+    Composed(Composition),
+}
+
+/// Puts a shot's painted frames into its portrait.
+struct Composition {
+    folder: PathBuf,
+    /// The painting by which colours are fitted. It is there when the first frame is drawn, not before.
+    at_rest: PathBuf,
+    detail: f32,
+    portrait: Arc<Portrait>,
+    views: Views,
+    /// What the mesh follows meanwhile: the head, and the jaw at the edge of the painting.
+    contour: Track,
+    composers: Mutex<Option<Composers>>,
+}
+
+/// What was made for several scales.
+type Composers = Arc<Vec<(f64, Composer)>>;
+
+impl Composition {
+    fn composers(&self) -> Result<Composers, FilmError> {
+        let mut composers = self.composers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(made) = &*composers {
+            return Ok(Arc::clone(made));
+        }
+        let at_rest = moue_media::load_picture(&self.at_rest)?.image;
+        let made = self.views.each(|view, size| {
+            let composer = Composer::new(&self.portrait, view, size)?.matched(&at_rest);
+            Ok::<_, FilmError>(composer.detailed(self.detail, at_rest.width()))
+        })?;
+        Ok(Arc::clone(composers.insert(Arc::new(made))))
+    }
 }
 
 /// The views that a portrait is prepared for, the finest first: exactly the one of a shot whose view does not move, else
@@ -252,10 +285,12 @@ impl Scene {
                 let painting = moue_media::load_picture(&path)?.image;
                 self.place(&placed(&painting, &layout), &layout, into)
             }
-            Look::Composed { folder, composers, contour } => {
-                let Some(composer) = fine_enough(composers, layout.scale) else { return Ok(()) };
-                let path = crate::paintings::frame_path(folder, frame);
+            Look::Composed(composition) => {
+                let composers = composition.composers()?;
+                let Some(composer) = fine_enough(&composers, layout.scale) else { return Ok(()) };
+                let path = crate::paintings::frame_path(&composition.folder, frame);
                 let painting = moue_media::load_picture(&path)?.image;
+                let contour = &composition.contour;
                 let expression = contour.sample(time_of(contour, frame), Interpolation::Linear);
                 self.draw_through(&layout, into, |view, into| composer.draw_in(view, &painting, &expression, into))
             }

@@ -5,10 +5,10 @@
 const GRID: usize = 192;
 /// How far beyond the outline of the face, in heights of the face (forehead to chin), everything is painted: past the
 /// painting's own chin and cheeks, which are not to the pixel where the portrait has them.
-const FULL: f64 = 0.04;
+const FULL: f64 = 0.03;
 /// Where the painting has faded out, in the same unit: before the portrait's clothes and what hangs at its ears, as far
 /// as that can be said of all heads.
-const END: f64 = 0.16;
+const END: f64 = 0.12;
 /// The painting has faded out at the edge of its square, over this part of the square's side.
 const EDGE: f64 = 0.05;
 /// How far to both sides of the outline colours are compared, in heights of the face: skin inside, and what the seam

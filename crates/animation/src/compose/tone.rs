@@ -8,33 +8,37 @@ const GRID: u32 = 64;
 /// How often values are weighted anew by how well they fit: first towards the least sum of absolute errors, which a
 /// part that differs cannot lead astray, then without that part.
 const ROUNDS: [usize; 2] = [12, 6];
-/// Differences up to this, in levels, are never taken for something that the painting lacks.
-const ALIKE: f64 = 3.0;
-/// What is held against a gain other than 1, a gain that changes across the face, and an offset, as parts of the
-/// weight of all points: light differs by a factor first.
-const PRIORS: [f64; 4] = [1e-4, 1e-3, 1e-3, 3e-3];
+/// Differences up to this, in logarithms (three parts of a hundred), are never taken for something else than light.
+const ALIKE: f64 = 0.03;
+/// What is held against a gain that changes across the face, as a part of the weight of all points.
+const STEADY: f64 = 1e-3;
 /// No gain leaves this range: beyond it, what is compared is not the same thing.
 const GAINS: (f64, f64) = (0.4, 2.5);
-/// Numbers that are fitted for a channel: gain, its change along x and y, offset.
-const UNKNOWN: usize = 4;
+/// Below this level, ratios are mostly noise and count less.
+const DARK: f64 = 40.0;
+/// Numbers that are fitted for a channel: the gain's logarithm in the middle, and how it changes along x and y.
+const UNKNOWN: usize = 3;
 
-/// What is done to the colours of paintings: a gain for each channel, which may change steadily across the square, and
-/// an offset.
+/// What is done to the colours of paintings: a gain for each channel, which may change steadily across the square.
+///
+/// There is no offset: fitted by contrasts, it would take those away wherever the painting is not in detail what the
+/// portrait is, and the face would turn grey.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tone {
-    /// For each channel: gain in the middle of the square, its change along the square's width and height, and offset
-    /// in levels.
+    /// For each channel: logarithm of the gain in the middle of the square, and its change along the square's width and
+    /// height.
     channels: [[f32; UNKNOWN]; 3],
 }
 
 impl Tone {
     /// Colours stay as they are.
-    pub const NONE: Self = Self { channels: [[1.0, 0.0, 0.0, 0.0]; 3] };
+    pub const NONE: Self = Self { channels: [[0.0; UNKNOWN]; 3] };
 
     /// Fits a painting of a face at rest to the aligned portrait, by places weighted with `weight` (0 leaves one out).
     ///
     /// Where the painting shows something else than the portrait (hair that falls differently), it does not count:
-    /// least absolute errors, then Tukey's weights. Without anything to compare, colours stay as they are.
+    /// least absolute errors of the logarithms, then Tukey's weights. Without anything to compare, colours stay as they
+    /// are.
     pub fn fit(aligned: &RgbImage, at_rest: &RgbImage, weight: impl Fn([f64; 2]) -> f64) -> Self {
         let coarse = |picture| resize(picture, GRID, GRID, FilterType::Triangle);
         let (portrait, painting) = (coarse(aligned), coarse(at_rest));
@@ -53,7 +57,12 @@ impl Tone {
                     // The alignment cuts fractions off: half a level in the mean.
                     let wanted = f64::from(portrait.get_pixel(x, y).0[channel]) + 0.5;
                     let painted = f64::from(painting.get_pixel(x, y).0[channel]);
-                    Sample { terms: terms(at, painted), wanted, weight }
+                    let light = (wanted.min(painted) / DARK).min(1.0);
+                    Sample {
+                        terms: [1.0, at[0] - 0.5, at[1] - 0.5],
+                        wanted: ((wanted + 1.0) / (painted + 1.0)).ln(),
+                        weight: weight * light,
+                    }
                 })
                 .collect();
             fit(&samples).map(|number| number as f32)
@@ -66,8 +75,8 @@ impl Tone {
     pub fn apply(&self, at: [f64; 2], colour: [f32; 3]) -> [f32; 3] {
         let [x, y] = [at[0] as f32 - 0.5, at[1] as f32 - 0.5];
         let mut fitted = colour;
-        for (level, [gain, along, down, offset]) in fitted.iter_mut().zip(&self.channels) {
-            *level = *level * (gain + along * x + down * y) + offset;
+        for (level, [middle, along, down]) in fitted.iter_mut().zip(&self.channels) {
+            *level *= (middle + along * x + down * y).exp();
         }
         fitted
     }
@@ -79,24 +88,18 @@ struct Sample {
     weight: f64,
 }
 
-/// What the unknown numbers are multiplied with.
-fn terms([x, y]: [f64; 2], painted: f64) -> [f64; UNKNOWN] {
-    [painted, painted * (x - 0.5), painted * (y - 0.5), 1.0]
-}
-
-fn value(numbers: &[f64; UNKNOWN], terms: &[f64; UNKNOWN]) -> f64 {
-    numbers.iter().zip(terms).map(|(number, term)| number * term).sum()
-}
-
 /// The numbers of one channel.
 fn fit(samples: &[Sample]) -> [f64; UNKNOWN] {
-    const NONE: [f64; UNKNOWN] = [1.0, 0.0, 0.0, 0.0];
+    const NONE: [f64; UNKNOWN] = [0.0; UNKNOWN];
     let mut weights: Vec<f64> = samples.iter().map(|sample| sample.weight).collect();
     let mut numbers = NONE;
     for round in 0..ROUNDS[0] + ROUNDS[1] {
         let Some(solved) = solve(samples, &weights) else { return NONE };
         numbers = solved;
-        let missed = |sample: &Sample| (value(&numbers, &sample.terms) - sample.wanted).abs();
+        let missed = |sample: &Sample| {
+            let value: f64 = numbers.iter().zip(sample.terms).map(|(number, term)| number * term).sum();
+            (value - sample.wanted).abs()
+        };
         let mut errors: Vec<f64> = samples.iter().map(missed).collect();
         let middle = errors.len() / 2;
         // Tukey's constant for 95% efficiency, in standard deviations by the median of the errors.
@@ -104,7 +107,7 @@ fn fit(samples: &[Sample]) -> [f64; UNKNOWN] {
         for (weight, sample) in weights.iter_mut().zip(samples) {
             let missed = missed(sample);
             let counts = if round < ROUNDS[0] {
-                1.0 / missed.max(1.0)
+                ALIKE / missed.max(ALIKE)
             } else {
                 (1.0 - (missed / reach).min(1.0).powi(2)).powi(2)
             };
@@ -112,20 +115,19 @@ fn fit(samples: &[Sample]) -> [f64; UNKNOWN] {
         }
     }
     // At the corners of the square the gain is the farthest from that in its middle.
-    let (gain, slope) = (numbers[0].clamp(GAINS.0, GAINS.1), numbers[1].abs() + numbers[2].abs());
-    let room = 2.0 * (gain - GAINS.0).min(GAINS.1 - gain);
+    let (least, most) = (GAINS.0.ln(), GAINS.1.ln());
+    let (middle, slope) = (numbers[0].clamp(least, most), numbers[1].abs() + numbers[2].abs());
+    let room = 2.0 * (middle - least).min(most - middle);
     let share = if slope > room { room / slope } else { 1.0 };
-    [gain, numbers[1] * share, numbers[2] * share, numbers[3]]
+    [middle, numbers[1] * share, numbers[2] * share]
 }
 
-/// Weighted least squares, held to gain 1 and nothing else where the samples do not say.
+/// Weighted least squares, held to a steady gain where the samples do not say.
 fn solve(samples: &[Sample], weights: &[f64]) -> Option<[f64; UNKNOWN]> {
     let total: f64 = weights.iter().sum();
     if total <= 0.0 {
         return None;
     }
-    // Levels are up to 255; a prior is worth the same for gains and offsets of levels.
-    let scale = [128.0, 128.0, 128.0, 1.0];
     let mut rows = [[0.0; UNKNOWN + 1]; UNKNOWN];
     for (sample, weight) in samples.iter().zip(weights) {
         for (row, a) in rows.iter_mut().zip(sample.terms) {
@@ -134,12 +136,10 @@ fn solve(samples: &[Sample], weights: &[f64]) -> Option<[f64; UNKNOWN]> {
             }
         }
     }
-    for (index, prior) in PRIORS.into_iter().enumerate() {
-        let held = prior * total * scale[index] * scale[index];
-        rows[index][index] += held;
-        rows[index][UNKNOWN] += if index == 0 { held } else { 0.0 };
+    for (index, row) in rows.iter_mut().enumerate().skip(1) {
+        row[index] += STEADY * total;
     }
-    // Gauss-Jordan; the priors make the matrix positive definite.
+    // Gauss-Jordan; what holds the slopes makes the matrix positive definite.
     for pivot in 0..UNKNOWN {
         let row = rows[pivot].map(|cell| cell / rows[pivot][pivot]);
         rows[pivot] = row;
@@ -193,16 +193,13 @@ mod tests {
             let painting = changed(&portrait(), |_, _, level| level * gain);
             let tone = Tone::fit(&portrait(), &painting, |_| 1.0);
             assert!(worst(&painting, &tone, |_, _| true) < 2.0, "{gain}: {}", worst(&painting, &tone, |_, _| true));
-            assert!((f64::from(tone.channels[0][0]) * gain - 1.0).abs() < 0.02, "{tone:?}");
+            assert!((f64::from(tone.channels[0][0]).exp() * gain - 1.0).abs() < 0.02, "{tone:?}");
         }
     }
 
     #[test]
-    fn light_from_one_side_and_a_haze_are_undone() {
+    fn light_from_one_side_is_undone() {
         let painting = changed(&portrait(), |x, _, level| level / (1.1 - 0.3 * f64::from(x) / 128.0));
-        let tone = Tone::fit(&portrait(), &painting, |_| 1.0);
-        assert!(worst(&painting, &tone, |_, _| true) < 3.0, "{}", worst(&painting, &tone, |_, _| true));
-        let painting = changed(&portrait(), |_, _, level| level * 0.8 + 30.0);
         let tone = Tone::fit(&portrait(), &painting, |_| 1.0);
         assert!(worst(&painting, &tone, |_, _| true) < 3.0, "{}", worst(&painting, &tone, |_, _| true));
     }
@@ -218,11 +215,24 @@ mod tests {
     }
 
     #[test]
+    fn a_painting_of_something_else_keeps_its_contrast() {
+        // Nothing in it is where the portrait has it.
+        let painting = RgbImage::from_fn(128, 128, |x, y| {
+            let wave = 100.0 + 60.0 * (f64::from(y) * 0.08).sin() * (f64::from(x) * 0.02).cos();
+            Rgb([wave, wave * 0.8, wave * 0.6].map(|level| level as u8))
+        });
+        let tone = Tone::fit(&portrait(), &painting, |_| 1.0);
+        for channel in tone.channels {
+            assert!((0.9..1.6).contains(&channel[0].exp()), "{tone:?}");
+        }
+    }
+
+    #[test]
     fn without_anything_to_compare_colours_stay() {
         assert_eq!(Tone::fit(&portrait(), &RgbImage::new(64, 64), |_| 0.0), Tone::NONE);
         // Black is no darker portrait; whatever is made of it is a gain within the range.
         let tone = Tone::fit(&portrait(), &RgbImage::new(64, 64), |_| 1.0);
-        assert!(tone.channels.iter().all(|channel| (0.4..=2.5).contains(&channel[0])), "{tone:?}");
+        assert!(tone.channels.iter().all(|channel| (0.39..=2.51).contains(&channel[0].exp())), "{tone:?}");
         assert_eq!(Tone::NONE.apply([0.3, 0.9], [1.0, 2.0, 3.0]), [1.0, 2.0, 3.0]);
     }
 }

@@ -140,6 +140,8 @@ pub fn painting(args: &PaintingArgs, models: &Option<PathBuf>, preset: Option<&P
         expression_scale: args.expression_scale.or(preset.and_then(|p| p.expression_scale)),
         reference_scale: args.reference_scale.or(preset.and_then(|p| p.reference_scale)),
         no_reference: args.no_reference,
+        side: args.paint_size,
+        detail: args.detail.unwrap_or(0.0),
         conditioning: AskedConditioning {
             noise: args.conditioning.noise,
             history: args.conditioning.history,
@@ -148,8 +150,6 @@ pub fn painting(args: &PaintingArgs, models: &Option<PathBuf>, preset: Option<&P
             start_strength: args.conditioning.start_strength,
         },
         keyframes: None,
-        side: args.paint_size,
-        detail: args.detail.unwrap_or(0.0),
         batch: args.batch.map(usize::from),
         precision: args.dtype.map(precision),
     }
