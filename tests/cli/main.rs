@@ -14,6 +14,7 @@ mod outputs;
 mod painting;
 mod portraits;
 mod preview;
+mod steady;
 mod storyboards;
 mod talk;
 mod writing;

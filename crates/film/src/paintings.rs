@@ -7,7 +7,7 @@ use std::sync::Arc;
 use image::RgbImage;
 use moue_animation::{
     AnimationError, Asked, BatchObserver, Device, LinearMap, Observer, PAINTED_SIDE, PaintJob, Painted, Painting,
-    Renderer as _, SchedulerKind,
+    Renderer as _, SchedulerKind, ShotJob, TemporalConditioning,
 };
 use moue_engine::CancelToken;
 use moue_models::{ModelFile, ModelFolder, process_environment};
