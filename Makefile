@@ -7,7 +7,7 @@ CARGO ?= cargo
 TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 MOUE := $(TARGET_DIR)/release/moue
 
-.PHONY: help demo demo-diffusion build cuda test check bench closed-loop memory setup clean
+.PHONY: help demo demo-diffusion build cuda test check bench closed-loop steadiness memory setup clean
 
 help: ## List the targets
 	@echo 'make TARGET, where TARGET is one of:'
@@ -49,6 +49,10 @@ bench: ## Frames per second of the renderer, the encoder and both together
 closed-loop: ## How well rendered expressions are read back by the tracker, shape by shape
 	@scripts/setup.sh test
 	$(CARGO) test --release --locked -p moue-animation --test closed_loop -- --nocapture --test-threads 1
+
+steadiness: ## How steady painted frames are, with every part of the temporal conditioning on and off
+	@scripts/setup.sh test
+	$(CARGO) run --release --locked -p moue-animation --example steadiness
 
 memory: ## Peak memory for a track of 10 seconds and one of 10 minutes
 	@scripts/setup.sh test
