@@ -15,6 +15,7 @@ mod outputs;
 mod painting;
 mod portraits;
 mod preview;
+mod steady;
 mod storyboards;
 mod talk;
 mod writing;

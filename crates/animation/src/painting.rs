@@ -111,13 +111,10 @@ impl Painted {
         let free = available(&compute.device);
         let most = MOST_AT_ONCE.min(usize::try_from(frames).unwrap_or(MOST_AT_ONCE));
         let batch = match job.painting.batch {
+            // On a CPU, products of few rows round otherwise than those of many: one by one, a frame has the same bytes
+            // whichever frames are painted with it.
+            Some(_) | None if compute.device.is_cpu() => 1,
             Some(batch) => batch,
-            None if compute.device.is_cpu() => {
-                // Two rows of the network at once take a fifth less than one after the other, more gain nothing; a
-                // guided frame has two by itself.
-                let most = if settings.sampling.is_guided() { 1 } else { most.min(2) };
-                needs.batch(free, most, &compute)?
-            }
             None => needs.batch(free, most, &compute)?,
         };
         needs.check(free, batch, &compute)?;

@@ -392,7 +392,10 @@ pub struct PaintingArgs {
     /// Paint the person only, without the portrait's hair, clothes and background
     #[arg(long)]
     pub no_reference: bool,
-    /// Frames at once (default: what fits into the GPU's free memory; on the CPU 1, or 2 with --guidance 1)
+    /// Frames at once on a GPU (default: what fits into its free memory)
+    ///
+    /// On a CPU frames are painted one by one: at once they would be rounded differently, and a range of frames would not
+    /// be what the whole has there. On a GPU, give ranges that are to fit to the last bit the same number.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub batch: Option<u16>,
     /// Type that weights are stored in: f32 (default on the CPU), f16 (default on a GPU) or bf16
