@@ -7,7 +7,7 @@ CARGO ?= cargo
 TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 MOUE := $(TARGET_DIR)/release/moue
 
-.PHONY: help demo demo-diffusion build cuda test check bench closed-loop memory setup clean
+.PHONY: help demo demo-diffusion build cuda test check bench closed-loop memory whole-picture setup clean
 
 help: ## List the targets
 	@echo 'make TARGET, where TARGET is one of:'
@@ -49,6 +49,11 @@ bench: ## Frames per second of the renderer, the encoder and both together
 closed-loop: ## How well rendered expressions are read back by the tracker, shape by shape
 	@scripts/setup.sh test
 	$(CARGO) test --release --locked -p moue-animation --test closed_loop -- --nocapture --test-threads 1
+
+whole-picture: ## Seams of pasted faces, and what mesh+diffusion loses and saves, on the toy checkpoint
+	@scripts/setup.sh test
+	$(CARGO) run --release --locked -p moue-animation --example compose -- 8 out/whole-picture
+	$(CARGO) run --release --locked -p moue-animation --example mixed -- 8 100 out/whole-picture
 
 memory: ## Peak memory for a track of 10 seconds and one of 10 minutes
 	@scripts/setup.sh test
