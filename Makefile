@@ -7,7 +7,7 @@ CARGO ?= cargo
 TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 MOUE := $(TARGET_DIR)/release/moue
 
-.PHONY: help demo demo-diffusion build cuda test check bench closed-loop steadiness memory setup clean
+.PHONY: help demo demo-diffusion build cuda test check bench closed-loop steadiness whole-picture memory setup clean
 
 help: ## List the targets
 	@echo 'make TARGET, where TARGET is one of:'
@@ -53,6 +53,11 @@ closed-loop: ## How well rendered expressions are read back by the tracker, shap
 steadiness: ## How steady painted frames are, with every part of the temporal conditioning on and off
 	@scripts/setup.sh test
 	$(CARGO) run --release --locked -p moue-animation --example steadiness
+
+whole-picture: ## Seams of pasted faces, and what mesh+diffusion loses and saves, on the toy checkpoint
+	@scripts/setup.sh test
+	$(CARGO) run --release --locked -p moue-animation --example compose -- 8 out/whole-picture
+	$(CARGO) run --release --locked -p moue-animation --example mixed -- 8 100 out/whole-picture
 
 memory: ## Peak memory for a track of 10 seconds and one of 10 minutes
 	@scripts/setup.sh test

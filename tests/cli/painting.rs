@@ -110,10 +110,10 @@ fn without_models_it_says_which_and_how_to_get_them() {
 fn what_it_cannot_do_is_refused_before_the_models_are_loaded() {
     let bench = studio(1);
     for (options, words) in [
-        (&["--framing", "head"][..], &["--framing", "aligned face"][..]),
+        (&["--framing", "head", "--compose", "crop"][..], &["--framing", "--compose paste"][..]),
         (&["--relative"], &["--relative"]),
         (&["--measure"], &["--measure", "FLAME"]),
-        (&["--size", "64x128"], &["--size", "squares"]),
+        (&["--size", "64x128"], &["--size", "square"]),
         (&["--size", "100x100"], &["the size is 100x100", "multiples of 8", "104x104"]),
         (&["--steps", "0"], &["number of steps is 0", "1 to 1000"]),
         (&["--guidance=-1"], &["the guidance is -1"]),
