@@ -7,7 +7,7 @@ CARGO ?= cargo
 TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 MOUE := $(TARGET_DIR)/release/moue
 
-.PHONY: help demo demo-diffusion build cuda test check bench closed-loop memory whole-picture setup clean
+.PHONY: help demo demo-diffusion build cuda test check bench closed-loop steadiness whole-picture memory setup clean
 
 help: ## List the targets
 	@echo 'make TARGET, where TARGET is one of:'
@@ -54,6 +54,10 @@ whole-picture: ## Seams of pasted faces, and what mesh+diffusion loses and saves
 	@scripts/setup.sh test
 	$(CARGO) run --release --locked -p moue-animation --example compose -- 8 out/whole-picture
 	$(CARGO) run --release --locked -p moue-animation --example mixed -- 8 100 out/whole-picture
+
+steadiness: ## How steady painted frames are, with every part of the temporal conditioning on and off
+	@scripts/setup.sh test
+	$(CARGO) run --release --locked -p moue-animation --example steadiness
 
 memory: ## Peak memory for a track of 10 seconds and one of 10 minutes
 	@scripts/setup.sh test

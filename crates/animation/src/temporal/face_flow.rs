@@ -86,3 +86,42 @@ impl FaceFlow {
         Ok(expression)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use moue_face::FaceTracker;
+
+    use super::*;
+
+    const SIDE: usize = 128;
+
+    fn expression(name: &str, value: f32) -> FlameExpression {
+        let mut expression = FlameExpression::NEUTRAL;
+        expression.set(FlameChannel::all().find(|channel| channel.name() == name).unwrap(), value);
+        expression
+    }
+
+    #[test]
+    fn a_painted_face_moves_as_its_mesh_does() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/portraits/toyface.png");
+        let portrait = Portrait::load(&path, None, &FaceTracker::new().unwrap()).unwrap();
+        let flow = FaceFlow::of(&portrait, SIDE as u32, None).unwrap();
+        let rest = FlameExpression::NEUTRAL;
+        let jaw = flow.flow(Some(&rest), &expression("jaw_x", 0.4), SIDE).unwrap();
+        // The chin of an aligned face lies below its middle: it came from above, and the forehead from where it is.
+        let moved = |x: usize, y: usize| {
+            let [u, v] = jaw.sources()[y * SIDE + x];
+            [x as f32 + 0.5 - u, y as f32 + 0.5 - v]
+        };
+        let chin = (90..115).map(|y| moved(64, y)[1]).fold(0.0, f32::max);
+        assert!(chin > 3.0, "the chin went down by {chin}");
+        assert_eq!(moved(64, 20), [0.0, 0.0]);
+        // The same in pixels of another size; without a map, components say nothing to the mesh.
+        let small = flow.flow(Some(&rest), &expression("jaw_x", 0.4), SIDE / 8).unwrap();
+        assert!((small.largest() * 8.0 - jaw.largest()).abs() < 2.0, "{} and {}", small.largest(), jaw.largest());
+        assert_eq!(flow.flow(Some(&rest), &expression("exp_00", 2.0), SIDE).unwrap().largest(), 0.0);
+        assert!(flow.flow(None, &expression("eyelid_left", 1.0), SIDE).unwrap().largest() > 2.0);
+    }
+}

@@ -2,8 +2,8 @@
 
 use candle_core::Tensor;
 use moue_diffusion::{
-    Compute, Conditioning, DenoisingUnet, ExpressionTokens, FrameTokens, Prompts, ReferenceBank, Result, Sampling,
-    ScheduleConfig, SchedulerKind, sample,
+    Compute, Conditioning, DenoisingUnet, ExpressionTokens, FrameTokens, Initial, Prompts, ReferenceBank, Result,
+    Sampling, ScheduleConfig, SchedulerKind, sample,
 };
 use moue_models::ModelFile;
 
@@ -157,6 +157,81 @@ fn only_the_conditional_half_reads_the_bank() {
     assert!(difference(&run(&sampling, &scene.bank), &run(&sampling, &empty)) < 1e-5);
     let guided = Sampling { guidance: 2.0, ..sampling };
     assert!(difference(&run(&guided, &scene.bank), &run(&guided, &empty)) > 1e-3);
+}
+
+/// What the network sees in another picture than the scene's.
+fn other_bank(variant: &str, scene: &Scene) -> ReferenceBank {
+    let weights = checkpoint(variant).unet_weights(&Compute::cpu()).unwrap();
+    let [_, channels, height, width] = *scene.initial.dims() else { unreachable!() };
+    let latents = noise(&[1, channels, height, width], 33);
+    weights.reference().unwrap().forward(&latents, 0.0, &scene.prompts.positive).unwrap()
+}
+
+#[test]
+fn pictures_in_a_bank_count_by_their_weights_row_by_row() {
+    let variant = "full";
+    let scene = Scene::new(variant, (6, 6));
+    let other = other_bank(variant, &scene);
+    for sampling in [Sampling { steps: 2, ..Sampling::default() }, Sampling { steps: 2, ..Sampling::few_steps() }] {
+        let with = |rows: &[Vec<(&ReferenceBank, f32)>]| {
+            let bank = ReferenceBank::combined(rows).unwrap();
+            scene.sample_with(&sampling, &scene.tokens, &scene.prompts, &bank, 0).unwrap()
+        };
+        let alone = scene.sample(&sampling, 0, FRAMES).unwrap();
+        assert_eq!(difference(&with(&[vec![(&scene.bank, 1.0)]]), &alone), 0.0);
+        let unseen = with(&[vec![(&scene.bank, 1.0), (&other, 0.0)]]);
+        assert!(difference(&unseen, &alone) < 1e-5, "{}", difference(&unseen, &alone));
+        let half = with(&[vec![(&scene.bank, 1.0), (&other, 0.5)]]);
+        let whole = with(&[vec![(&scene.bank, 1.0), (&other, 1.0)]]);
+        assert!(difference(&half, &alone) > 1e-3 && difference(&whole, &half) > 1e-3);
+        // The same picture twice at half the weight is that picture.
+        let twice = with(&[vec![(&scene.bank, 0.5), (&scene.bank, 0.5)]]);
+        assert!(difference(&twice, &alone) < 1e-5, "{}", difference(&twice, &alone));
+        // Each row sees its own.
+        let own = with(&[vec![(&scene.bank, 1.0)], vec![(&scene.bank, 1.0), (&other, 1.0)], vec![(&other, 1.0)]]);
+        let row = |all: &Tensor, row: usize| all.narrow(0, row, 1).unwrap();
+        assert!(difference(&row(&own, 0), &row(&alone, 0)) < 1e-5);
+        assert!(difference(&row(&own, 1), &row(&whole, 1)) < 1e-5);
+        assert!(difference(&row(&own, 2), &row(&alone, 2)) > 1e-3);
+    }
+    let small = Scene::new(variant, (4, 4));
+    assert!(ReferenceBank::combined(&[vec![(&scene.bank, 1.0)], vec![(&small.bank, 1.0)]]).is_err());
+}
+
+#[test]
+fn a_run_that_starts_in_the_middle_takes_the_steps_that_are_left() {
+    let scene = Scene::new("full", (6, 6));
+    let clean = noise(scene.initial.dims(), 9);
+    for sampling in samplings() {
+        let run = |step: usize| {
+            let initial = Initial::Latents { clean: &clean, noise: &scene.initial, step };
+            let mut taken = Vec::new();
+            let fresh = |step: usize| Ok(noise(scene.initial.dims(), 100 + step as u64));
+            let (unet, schedule, tokens) = (&scene.unet, &scene.schedule, Some(&scene.tokens));
+            let latents = sample(
+                unet,
+                schedule,
+                &sampling,
+                &scene.prompts,
+                tokens,
+                &scene.bank,
+                initial,
+                &fresh,
+                &mut |step, _| {
+                    taken.push(step);
+                    Ok(())
+                },
+            );
+            (latents.unwrap(), taken)
+        };
+        let (late, taken) = run(2);
+        assert_eq!(taken, [2], "{sampling:?}");
+        let (early, taken) = run(1);
+        assert_eq!(taken, [1, 2]);
+        assert!(difference(&late, &early) > 1e-3);
+        // The later it starts, the nearer it stays.
+        assert!(difference(&late, &clean) < difference(&early, &clean), "{sampling:?}");
+    }
 }
 
 #[test]
