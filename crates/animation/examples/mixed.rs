@@ -26,16 +26,16 @@ use readback::{Reading, read};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
-/// The driven parts that the checkpoint is asked for, and how much each reading varies between its extremes.
-const PARTS: [(&str, fn(&Reading) -> f64); 8] = [
-    ("jaw", |reading| reading.jaw_open),
-    ("smile", |reading| reading.smile),
-    ("width", |reading| reading.mouth_width),
-    ("mouth's asymmetry", |reading| reading.mouth_asymmetry),
-    ("left lid", |reading| reading.lid_left),
-    ("right lid", |reading| reading.lid_right),
-    ("brows", |reading| reading.brows),
-    ("brows' asymmetry", |reading| reading.brow_asymmetry),
+/// What the checkpoint is asked for, as it is read.
+const PARTS: [fn(&Reading) -> f64; 8] = [
+    |reading| reading.jaw_open,
+    |reading| reading.smile,
+    |reading| reading.mouth_width,
+    |reading| reading.mouth_asymmetry,
+    |reading| reading.lid_left,
+    |reading| reading.lid_right,
+    |reading| reading.brows,
+    |reading| reading.brow_asymmetry,
 ];
 
 struct Deaf;
@@ -194,7 +194,7 @@ fn difference(a: &RgbImage, b: &RgbImage, of: impl Fn(f64) -> f64) -> f64 {
 /// its range.
 fn expression_error(frames: &[RgbImage], all: &[Reading]) -> f64 {
     let found: Vec<Reading> = frames.iter().map(read).collect();
-    mean(PARTS.iter().map(|(_, part)| {
+    mean(PARTS.iter().map(|part| {
         let values: Vec<f64> = all.iter().map(part).collect();
         let low = values.iter().copied().fold(f64::INFINITY, f64::min);
         let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);

@@ -241,6 +241,10 @@ pub(crate) fn renderer(
         let (layout, place) = in_picture()?;
         return Ok((Box::new(MeshInLayout::new(portrait, layout)?), place));
     }
+    if job.renderer == RendererKind::Mixed && shot.is_none() {
+        let hint = "keyframes are chosen by the whole motion: paint every frame, or record the driver first";
+        return Err(AnimationError::LiveSource { option: "--renderer mesh+diffusion", hint });
+    }
     let map = job.motion.map.as_deref().map(read_map).transpose()?;
     let mut painted = Painted::new(&PaintJob::of(job, map.as_ref()), portrait, total, observer, token)?;
     let (width, height) = painted.size();
@@ -251,10 +255,7 @@ pub(crate) fn renderer(
     painted.begin(&ShotJob { expressions: shot, keyframes: job.painting.keyframes.as_deref() });
     let mut squares: Box<dyn Renderer> = Box::new(painted);
     if job.renderer == RendererKind::Mixed {
-        let Some(shot) = shot else {
-            let hint = "keyframes are chosen by the whole motion: paint every frame, or record the driver first";
-            return Err(AnimationError::LiveSource { option: "--renderer mesh+diffusion", hint });
-        };
+        let shot = shot.unwrap_or_default();
         let mixed = Mixed::new(squares, portrait, shot, job.keyframes.unwrap_or_default(), map.as_ref())?;
         let (keys, whole) = (mixed.keyframes().count(), shot.len());
         observer.note(&format!("{keys} of {whole} frames are painted, the mesh makes the others"));

@@ -85,15 +85,11 @@ pub fn keyframes(frames: usize, how: Keyframing, distance: impl Fn(usize, usize)
         let place = keys.partition_point(|key| *key < next);
         keys.insert(place, next);
         let (from, to) = (keys[place - 1] + 1, keys.get(place + 1).copied().unwrap_or(frames));
-        for frame in from..to {
-            let around = [Some(keys[place - 1]), keys.get(place + 1).copied(), Some(next)];
+        let [before, after] = [Some(keys[place - 1]), keys.get(place + 1).copied()];
+        for (frame, far) in far.iter_mut().enumerate().take(to).skip(from) {
             // Only the two around the frame count: beyond them, the face may have been elsewhere in between.
-            let around = match frame.cmp(&next) {
-                std::cmp::Ordering::Less => [around[0], around[2]],
-                std::cmp::Ordering::Equal => [around[2], None],
-                std::cmp::Ordering::Greater => [around[2], around[1]],
-            };
-            far[frame] = around.into_iter().flatten().map(|key| distance(frame, key)).fold(f32::INFINITY, f32::min);
+            let around = if frame < next { [before, Some(next)] } else { [Some(next), after] };
+            *far = around.into_iter().flatten().map(|key| distance(frame, key)).fold(f32::INFINITY, f32::min);
         }
     }
     keys

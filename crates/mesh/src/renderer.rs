@@ -39,8 +39,8 @@ pub struct MeshRenderer {
     backdrop: OnceLock<Texture>,
     eyes: [Eye; 2],
     mouth: Mouth,
-    /// Triangles with the opening they lie in, from the top of the portrait to its bottom: neighbours in the picture
-    /// are neighbours in memory.
+    /// Triangles with the opening they lie in: first those around the face, which a turned face covers, then the face's;
+    /// each from the top of the portrait to its bottom, so that neighbours in the picture are neighbours in memory.
     triangles: Vec<([u16; 3], Option<Gap>)>,
     poses: Mutex<Vec<Pose>>,
 }
@@ -77,7 +77,8 @@ impl MeshRenderer {
         let openings = Surface::get().openings.iter().copied().chain(std::iter::repeat(None));
         let mut triangles: Vec<_> = model.triangles.iter().copied().zip(openings).collect();
         let height = |triangle: [u16; 3]| triangle.map(|v| model.rest_px[v as usize].y).iter().sum::<f32>();
-        triangles.sort_by(|(a, _), (b, _)| height(*a).total_cmp(&height(*b)));
+        let is_face = |triangle: [u16; 3]| triangle.iter().all(|&v| (v as usize) < model.fit.vertices.len());
+        triangles.sort_by(|(a, _), (b, _)| is_face(*a).cmp(&is_face(*b)).then(height(*a).total_cmp(&height(*b))));
         let (backdrop, poses) = (OnceLock::new(), Mutex::default());
         Ok(MeshRenderer { model, stage, view, rest: *rest, still, texels, backdrop, eyes, mouth, triangles, poses })
     }
