@@ -50,24 +50,14 @@ closed-loop: ## How well rendered expressions are read back by the tracker, shap
 	@scripts/setup.sh test
 	$(CARGO) test --release --locked -p moue-animation --test closed_loop -- --nocapture --test-threads 1
 
-<<<<<<< HEAD
-steadiness: ## How steady painted frames are, with every part of the temporal conditioning on and off
-	@scripts/setup.sh test
-	$(CARGO) run --release --locked -p moue-animation --example steadiness
-
-=======
->>>>>>> paste
 whole-picture: ## Seams of pasted faces, and what mesh+diffusion loses and saves, on the toy checkpoint
 	@scripts/setup.sh test
 	$(CARGO) run --release --locked -p moue-animation --example compose -- 8 out/whole-picture
 	$(CARGO) run --release --locked -p moue-animation --example mixed -- 8 100 out/whole-picture
-<<<<<<< HEAD
-=======
 
 steadiness: ## How steady painted frames are, with every part of the temporal conditioning on and off
 	@scripts/setup.sh test
 	$(CARGO) run --release --locked -p moue-animation --example steadiness
->>>>>>> paste
 
 memory: ## Peak memory for a track of 10 seconds and one of 10 minutes
 	@scripts/setup.sh test
