@@ -377,7 +377,8 @@ fn the_diffusion_renderer_paints_each_frame_once() {
     assert!(!ran.stderr.contains("loading"), "{}", ran.stderr);
     assert_eq!(painted(), 12);
     bench.write("board.yaml", text.replace("face*1.5", "head").as_bytes());
-    run(&["--overwrite"]).failed(1, &["shot b", "the head", "hint: write `framing: face`"]);
+    let words = ["shot b", "the head", "hint: leave --compose out", "`framing: face`"];
+    run(&["--overwrite", "--compose", "crop"]).failed(1, &words);
     // A draft needs no models.
     storyboard(&bench, &["--draft", "-o", "draft.mp4", "-o", "draft.html"]).succeeded();
 }

@@ -11,15 +11,19 @@ use std::{
 
 use image::{Rgb, RgbImage, imageops};
 use moue_animation::{
-    AnimationError, Asked, BatchObserver, Composer, Device, Framing, Layout, PaintJob, Painted, Painting, Pasted,
-    Portrait, Renderer, Seam, Size,
+    AnimationError, Asked, BatchObserver, Composer, Device, Framing, Layout, MeshInLayout, PaintJob, Painted, Painting,
+    Pasted, Portrait, Renderer, Seam, Size,
 };
 use moue_engine::CancelToken;
 use moue_face::FaceTracker;
+use moue_face::align::{align, eyes_and_mouth};
 use moue_mesh::{View, sample};
 use moue_timeline::{Expression, FlameChannel, FlameExpression, HeadPose, Shape};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// Side of the small painting for detail.
+const SMALL: u32 = 128;
 
 struct Deaf;
 
@@ -44,7 +48,7 @@ fn main() -> Outcome<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "| portrait | painting | colours | across the seam | portrait's own | ratio | step |")?;
     writeln!(out, "| --- | --- | --- | --- | --- | --- | --- |")?;
-    let mut heads = Vec::new();
+    let (mut heads, mut details) = (Vec::new(), Vec::new());
     for (name, path) in &portraits {
         let portrait = Portrait::load(path, None, &tracker)?;
         let aligned = portrait.face().aligned(&portrait.image)?.picture;
@@ -63,6 +67,9 @@ fn main() -> Outcome<()> {
             }
         }
         heads.push((*name, turned(&portrait, &aligned)?));
+        for (asked, jaw) in [("as in the portrait", None), ("jaw half open", Some(0.5))] {
+            details.push((*name, asked, detail(&portrait, jaw)?));
+        }
         if let Some(folder) = &folder {
             std::fs::create_dir_all(folder)?;
             let name = name.split(' ').next().unwrap_or(name);
@@ -75,6 +82,13 @@ fn main() -> Outcome<()> {
     )?;
     for (name, [after, before]) in heads {
         writeln!(out, "| {name} | {after:.2} | {before:.2} |")?;
+    }
+    writeln!(
+        out,
+        "\n| portrait, painted with 128 pixels | expression | without detail | with |\n| --- | --- | --- | --- |"
+    )?;
+    for (name, asked, [without, with]) in details {
+        writeln!(out, "| {name} | {asked} | {without:.2} | {with:.2} |")?;
     }
     Ok(())
 }
@@ -172,6 +186,36 @@ fn turned(portrait: &Portrait, aligned: &RgbImage) -> Outcome<[f64; 2]> {
         sum / f64::max(count, 1.0)
     };
     Ok([error(&after), error(&before)])
+}
+
+/// Mean error in levels where a small painting lies in the portrait, without and with the portrait's own detail. The
+/// painting is what the mesh renderer makes of the expression, so that all of it is known.
+fn detail(portrait: &Portrait, jaw: Option<f32>) -> Outcome<[f64; 2]> {
+    let layout = layout(portrait)?;
+    let mut expression = portrait.measured();
+    if let Some(jaw) = jaw {
+        expression.set(Shape::JawOpen, jaw);
+    }
+    let mesh = MeshInLayout::new(portrait, layout)?;
+    let mut wanted = mesh.new_frame();
+    mesh.draw(&expression, &mut wanted)?;
+    let composer = composer(portrait)?;
+    let wanted = fitted(&wanted, composer.canvas().picture.dimensions());
+    let painting = align(&wanted, &eyes_and_mouth(&portrait.face().landmarks))?.picture;
+    let painting = imageops::resize(&painting, SMALL, SMALL, imageops::FilterType::Lanczos3);
+    let mask = composer.mask(&expression);
+    let error = |composer: &Composer| -> Outcome<f64> {
+        let (pasted, _) = paste(composer, &painting, &expression)?;
+        let (mut sum, mut count) = (0.0, 0.0);
+        for (x, y, _) in composer.canvas().pixels_in_square().filter(|(.., at)| mask.at(*at) > 0.5) {
+            let (a, b) = (pasted.get_pixel(x, y).0, wanted.get_pixel(x, y).0);
+            sum += a.iter().zip(b).map(|(a, b)| f64::from(a.abs_diff(b))).sum::<f64>() / 3.0;
+            count += 1.0;
+        }
+        Ok(sum / f64::max(count, 1.0))
+    };
+    let without = error(&composer)?;
+    Ok([without, error(&composer.detailed(1.0, SMALL))?])
 }
 
 /// A frame in a canvas that may be a row or column larger.
