@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
 mod driving;
+mod farm;
 mod harness;
 mod inspect;
 mod interrupt;
@@ -14,6 +15,7 @@ mod outputs;
 mod painting;
 mod portraits;
 mod preview;
+mod slurm;
 mod storyboards;
 mod talk;
 mod writing;

@@ -1,11 +1,13 @@
 //! The command line.
 
+mod farm;
 mod looking;
 mod models;
 mod motion;
 mod storyboard;
 mod track;
 
+pub use farm::*;
 pub use looking::*;
 pub use models::*;
 pub use motion::*;
@@ -64,6 +66,9 @@ pub enum Command {
     /// Turn a storyboard into panels and a film
     #[command(long_about = STORYBOARD_LONG)]
     Storyboard(Box<StoryboardArgs>),
+    /// Render a film on many machines
+    #[command(long_about = FARM_LONG)]
+    Farm(FarmArgs),
     /// Read the motion of a face off a video, or a track of any kind, and write it as a track
     #[command(long_about = TRACK_LONG)]
     Track(Box<TrackArgs>),

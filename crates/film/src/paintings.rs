@@ -1,6 +1,6 @@
 //! Frames that the diffusion renderer painted, each in a file of its own: seconds of work that nothing may lose.
 
-use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use image::RgbImage;
@@ -15,7 +15,7 @@ use moue_timeline::Expression;
 use serde_json::Value;
 
 use crate::stage::Stage;
-use crate::{Drawing, FilmError, Props, digest};
+use crate::{Drawing, FilmError, PaintedFrame, Props, ShotFrames, digest};
 
 /// Where painted frames lie, and how new ones are painted.
 pub(crate) struct Paintings {
@@ -25,18 +25,25 @@ pub(crate) struct Paintings {
     device: Device,
     /// What the models and the machine make of a frame.
     look: String,
+    /// What the folders of shots' frames are called, where somebody else has painted them.
+    known: Option<Vec<Option<String>>>,
 }
 
-/// The file of a shot's frame.
-pub(crate) fn frame_path(folder: &Path, frame: u64) -> PathBuf {
+/// The file of a shot's frame in the folder of its painted frames.
+pub fn frame_path(folder: &Path, frame: u64) -> PathBuf {
     folder.join(format!("{frame:06}.png"))
+}
+
+/// The side of painted frames for films of a size.
+fn side(size: (u32, u32)) -> u32 {
+    // The networks take multiples of 64 pixels that they were trained on; small models have small pictures.
+    (size.0.min(size.1) / 64 * 64).clamp(64, PAINTED_SIDE)
 }
 
 impl Paintings {
     /// Frames are kept in `folder`, for films of `size`.
     pub fn new(folder: PathBuf, size: (u32, u32), drawing: &Drawing, props: &Props) -> Result<Self, FilmError> {
-        // The networks take multiples of 64 pixels that they were trained on; small models have small pictures.
-        let side = (size.0.min(size.1) / 64 * 64).clamp(64, PAINTED_SIDE);
+        let side = side(size);
         let Drawing { painting, device, .. } = drawing;
         let models = ModelFolder::find(painting.models.as_deref(), &process_environment)
             .map_err(moue_animation::DiffusionError::from)
@@ -47,7 +54,15 @@ impl Paintings {
                 look += &format!(" {} {}", file.path(), props.digest(&path)?);
             }
         }
-        Ok(Self { folder, side, painting: painting.clone(), device: *device, look: digest::of_text(&look) })
+        let look = digest::of_text(&look);
+        Ok(Self { folder, side, painting: painting.clone(), device: *device, look, known: None })
+    }
+
+    /// Frames that lie in `folder` already, in a folder for each shot: no models are needed.
+    pub fn painted(folder: PathBuf, size: (u32, u32), drawing: &Drawing, shots: Vec<Option<String>>) -> Self {
+        let Drawing { painting, device, .. } = drawing;
+        let (painting, known) = (painting.clone(), Some(shots));
+        Self { folder, side: side(size), painting, device: *device, look: String::new(), known }
     }
 
     /// A hash of what the models and the machine make of a frame.
@@ -63,6 +78,9 @@ impl Paintings {
     /// The folder of a shot's frames. Its name is a hash of all that they depend on; neither the framing nor the film's
     /// size is among that.
     pub fn of(&self, storyboard: &Storyboard, shot: usize, props: &Props) -> Result<PathBuf, FilmError> {
+        if let Some(name) = self.known.as_ref().and_then(|known| known.get(shot)).and_then(Option::as_ref) {
+            return Ok(self.folder.join(name));
+        }
         let key = storyboard.key(shot);
         let mut content: Value = serde_json::from_str(&key.content).unwrap_or_default();
         if let Value::Object(content) = &mut content {
@@ -75,12 +93,13 @@ impl Paintings {
         Ok(self.folder.join(&digest::of_text(&text)[..32]))
     }
 
-    /// Paints those frames of a character's shots, by the shots' indices, that are not there yet.
+    /// Paints those frames of a character's shots that are not there yet; `kept` is told each, and may end the work.
     pub fn paint(
         &self,
         stage: &Stage<'_>,
         character: usize,
-        wanted: &BTreeMap<usize, Vec<u64>>,
+        wanted: &ShotFrames,
+        kept: &mut dyn FnMut(PaintedFrame<'_>) -> ControlFlow<()>,
         observer: &dyn Observer,
         token: &CancelToken,
     ) -> Result<(), FilmError> {
@@ -120,7 +139,11 @@ impl Paintings {
                 let mut pictures: Vec<RgbImage> = asked.iter().map(|_| painted.new_frame()).collect();
                 painted.render(&asked, &mut pictures, &Steps { observer, token })?;
                 for (frame, picture) in batch.iter().zip(&pictures) {
-                    moue_media::save_png(picture, &frame_path(&folder, *frame), true)?;
+                    let path = frame_path(&folder, *frame);
+                    moue_media::save_png(picture, &path, true)?;
+                    if kept(PaintedFrame { shot, frame: *frame, path: &path }).is_break() {
+                        return Err(AnimationError::Interrupted.into());
+                    }
                 }
                 done += batch.len() as u64;
                 observer.rendered(done);

@@ -48,7 +48,7 @@ pub(crate) struct Stage<'a> {
     pub props: &'a Props,
     map: Option<&'a LinearMap>,
     /// Where painted frames are; only the diffusion renderer has them.
-    paintings: Option<&'a Paintings>,
+    paintings: Option<Arc<Paintings>>,
     /// Of all frames.
     pub size: (u32, u32),
     ready: Mutex<Vec<(usize, Arc<Scene>)>>,
@@ -68,7 +68,7 @@ impl<'a> Stage<'a> {
         storyboard: &'a Storyboard,
         props: &'a Props,
         map: Option<&'a LinearMap>,
-        paintings: Option<&'a Paintings>,
+        paintings: Option<Arc<Paintings>>,
     ) -> Result<Self, FilmError> {
         let size = film_size(storyboard, props)?;
         Ok(Self { storyboard, props, map, paintings, size, ready: Mutex::default(), prepared: Mutex::default() })
@@ -94,7 +94,7 @@ impl<'a> Stage<'a> {
         let timeline = self.storyboard.timeline(shot, |motion| self.props.track(&motion.path, observer, token))?;
         let track = track_of(self.storyboard, shot, &timeline, own.rendered_frames(), self.map, observer)?;
         let background = Rgb(self.storyboard.output.background);
-        if let Some(paintings) = self.paintings {
+        if let Some(paintings) = &self.paintings {
             let is_face = |view: moue_storyboard::View| view.region == Region::Face;
             if !is_face(own.framing.from) || !is_face(own.framing.to) {
                 let found = if is_face(own.framing.from) { own.framing.to } else { own.framing.from };
