@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
+mod buckets;
+mod compose;
 mod driving;
 mod farm;
 mod harness;

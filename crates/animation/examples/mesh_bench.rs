@@ -13,8 +13,8 @@ use std::{
 
 use image::RgbImage;
 use moue_animation::{
-    AnimateJob, Device, Framing, Layout, LiveJob, MeshInLayout, MotionJob, Painting, Portrait, Renderer, RendererKind,
-    Size, animate,
+    AnimateJob, Compose, Device, Framing, Layout, LiveJob, MeshInLayout, MotionJob, Painting, Portrait, Renderer,
+    RendererKind, Size, animate,
 };
 use moue_engine::{CancelToken, Pool};
 use moue_face::FaceTracker;
@@ -191,10 +191,13 @@ fn end_to_end(scene: &Scene, (width, height): (u32, u32), framing: Framing) -> O
         device: Device::Auto,
         seed: 0,
         painting: Painting::default(),
+        compose: Compose::Crop,
+        keyframes: None,
         outputs: vec![(output, EncoderSettings::default())],
         raw: Vec::new(),
         live: LiveJob::default(),
         overwrite: false,
+        frames: None,
         measure_every: None,
         workers: None,
     };

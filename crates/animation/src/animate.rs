@@ -10,14 +10,15 @@ use moue_diffusion::Preparation;
 use moue_engine::{CancelToken, Report};
 use moue_face::FaceTracker;
 use moue_media::{Cue, LegEvent, MediaError, SoundUse, Soundtrack, VideoFormat, Written};
-use moue_timeline::{Channel, Expression, FlameChannel, HeadAxis, Shape, Track};
+use moue_timeline::{Channel, Expression, FlameChannel, FlameExpression, HeadAxis, Shape, Track};
 
 use crate::{
-    AnimateJob, AnimationError, Asked, Broadcast, Fidelity, Framing, Layout, LiveSummary, MeshInLayout, Motion,
-    MotionJob, MotionSummary, OutputSummary, PaintJob, Painted, Portrait, PortraitSummary, PoseRenderer, Programme,
-    QueueSummary, Renderer, RendererKind, Size, StageSummary, Summary,
+    AnimateJob, AnimationError, Asked, Broadcast, Compose, Fidelity, Framing, Layout, LiveSummary, MeshInLayout, Mixed,
+    Motion, MotionJob, MotionSummary, OutputSummary, PaintJob, Painted, Pasted, Portrait, PortraitSummary,
+    PoseRenderer, Programme, QueueSummary, Renderer, RendererKind, ShotJob, Size, StageSummary, Summary,
     live::{follow, live_reader},
-    stages::{self, Filled, Frames, Measurement, NamedSink},
+    read_map,
+    stages::{self, Filled, Frames, Measurement, NamedSink, Steps},
 };
 
 /// Is told how a run goes. Called from several threads; must not block for long.
@@ -74,16 +75,36 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
     {
         return follow(job, portrait, reader, &tracker, observer, token);
     }
-    let family = family(job);
     let ranged = MotionJob { start: job.start, end: job.end, ..job.motion.clone() };
-    let motion = Motion::load(&ranged, Some(family), &tracker, observer, token)?;
+    let motion = Motion::load(&ranged, families(job), &tracker, observer, token)?;
     let span = motion.span(job.start, job.end)?;
 
-    let total = span.frame_count(job.rate);
-    let (renderer, place) = renderer(job, &portrait, total, observer, token)?;
+    let whole = span.frame_count(job.rate);
+    let range = match &job.frames {
+        Some(range) => range.within(whole).ok_or(AnimationError::Frames { asked: *range, whole })?,
+        None => 0..whole,
+    };
+    let total = range.end - range.start;
+    let first_shown = span.time_of(job.rate, range.start);
+    let rest = portrait.measured();
+    let asked_of = |index| asked(job, &motion.track, span.time_of(job.rate, index), &rest, index);
+    // All of the shot, whichever part is rendered: what keeps it steady follows from the whole.
+    let shot: Vec<FlameExpression> = match job.renderer {
+        RendererKind::Mesh => Vec::new(),
+        RendererKind::Diffusion | RendererKind::Mixed => (0..whole).map(|index| asked_of(index).flame).collect(),
+    };
+    let (renderer, place) = renderer(job, &portrait, total, Some(&shot), observer, token)?;
     let (width, height) = renderer.size();
-    let format = VideoFormat { width, height, rate: job.rate, expected_frames: Some(total) };
+    let format = VideoFormat {
+        expected_frames: Some(total),
+        part_from: job.frames.map(|_| range.start),
+        ..VideoFormat::new(width, height, job.rate)
+    };
     let soundtrack = motion.soundtrack(span.start()).filter(|_| !job.mute);
+    if soundtrack.is_some() && job.frames.is_some() {
+        observer.note("a part has no sound: `moue join --sound` adds it to the whole");
+    }
+    let soundtrack = soundtrack.filter(|_| job.frames.is_none());
     let sinks = open(job, &format, soundtrack.as_ref(), observer)?;
     let heard = match &soundtrack {
         Some(soundtrack) if !job.live.streams.is_empty() => heard(soundtrack, span.duration(), observer)?,
@@ -97,12 +118,8 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
 
     observer.started(total);
     let began = Instant::now();
-    let rest = portrait.measured();
-    let frames = Frames {
-        total,
-        workers: job.workers.unwrap_or_else(default_workers).max(1),
-        asked: &|index| asked(job, &motion.track, span.time_of(job.rate, index), &rest, index),
-    };
+    let frames =
+        Frames { range: range.clone(), workers: job.workers.unwrap_or_else(default_workers).max(1), asked: &asked_of };
     let measurement = job.measure_every.map(|every| Measurement::new(every, &tracker, place));
     let render =
         |sinks, measurement| stages::run(&frames, &*renderer, sinks, broadcast.as_ref(), measurement, observer, token);
@@ -143,8 +160,8 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
             kind: motion.kind.clone(),
             rows: motion.track.times().len(),
             duration: motion.track.duration(),
-            start: motion.origin + span.start(),
-            end: motion.origin + span.end(),
+            start: motion.origin + first_shown,
+            end: motion.origin + job.frames.map_or(span.end(), |_| span.time_of(job.rate, range.end).min(span.end())),
             relative: job.relative,
             video: motion.video.clone(),
             driver: None,
@@ -193,36 +210,61 @@ pub(crate) fn sorted(
     Ok((written, failures))
 }
 
-/// The coefficients that the renderer is moved by.
-pub(crate) fn family(job: &AnimateJob) -> Family {
-    match job.renderer {
-        RendererKind::Mesh => Family::Arkit,
-        RendererKind::Diffusion => Family::Flame,
+/// The coefficients that the renderer is moved by, and then those that the mesh follows beside it.
+pub(crate) fn families(job: &AnimateJob) -> &'static [Family] {
+    match (job.renderer, job.compose) {
+        (RendererKind::Mesh, _) => &[Family::Arkit],
+        (RendererKind::Diffusion | RendererKind::Mixed, Compose::Crop) => &[Family::Flame],
+        (RendererKind::Diffusion | RendererKind::Mixed, Compose::Paste) => &[Family::Flame, Family::Arkit],
     }
 }
 
-/// What draws, and where the portrait's face is in its frames, in pixels. About `total` frames are asked for.
+/// What draws, and where the portrait's face is in its frames, in pixels. About `total` frames are asked for, of a shot
+/// whose expressions are known or not.
 pub(crate) fn renderer(
     job: &AnimateJob,
     portrait: &Portrait,
     total: u64,
+    shot: Option<&[FlameExpression]>,
     observer: &dyn Observer,
     token: &CancelToken,
 ) -> Result<(Box<dyn Renderer>, [f64; 2]), AnimationError> {
     let face_box = portrait.face().box_in_image;
     tracing::info!(face = portrait.chosen + 1, of = portrait.faces.len(), ?face_box, "portrait read");
     observer.portrait(portrait);
-    match job.renderer {
-        RendererKind::Mesh => {
-            let layout = Layout::new(portrait.image.dimensions(), &portrait.face().landmarks, job.framing, job.size)?;
-            tracing::debug!(?layout, "layout");
-            let place = layout.output_from_source(centre(portrait));
-            Ok((Box::new(MeshInLayout::new(portrait, layout)?), place))
-        }
-        RendererKind::Diffusion => {
-            let painted = Painted::new(&PaintJob::of(job), portrait, total, observer, token)?;
-            let (width, height) = painted.size();
-            Ok((Box::new(painted), [f64::from(width) / 2.0, f64::from(height) / 2.0]))
+    let in_picture = || {
+        let layout = Layout::new(portrait.image.dimensions(), &portrait.face().landmarks, job.framing, job.size)?;
+        tracing::debug!(?layout, "layout");
+        Ok::<_, AnimationError>((layout, layout.output_from_source(centre(portrait))))
+    };
+    if job.renderer == RendererKind::Mesh {
+        let (layout, place) = in_picture()?;
+        return Ok((Box::new(MeshInLayout::new(portrait, layout)?), place));
+    }
+    let map = job.motion.map.as_deref().map(read_map).transpose()?;
+    let mut painted = Painted::new(&PaintJob::of(job, map.as_ref()), portrait, total, observer, token)?;
+    let (width, height) = painted.size();
+    let mut at_rest = painted.new_frame();
+    if job.compose == Compose::Paste {
+        painted.render(&[Pasted::rest()], std::slice::from_mut(&mut at_rest), &Steps { observer, token })?;
+    }
+    painted.begin(&ShotJob { expressions: shot, keyframes: job.painting.keyframes.as_deref() });
+    let mut squares: Box<dyn Renderer> = Box::new(painted);
+    if job.renderer == RendererKind::Mixed {
+        let Some(shot) = shot else {
+            let hint = "keyframes are chosen by the whole motion: paint every frame, or record the driver first";
+            return Err(AnimationError::LiveSource { option: "--renderer mesh+diffusion", hint });
+        };
+        let mixed = Mixed::new(squares, portrait, shot, job.keyframes.unwrap_or_default(), map.as_ref())?;
+        let (keys, whole) = (mixed.keyframes().count(), shot.len());
+        observer.note(&format!("{keys} of {whole} frames are painted, the mesh makes the others"));
+        squares = Box::new(mixed);
+    }
+    match job.compose {
+        Compose::Crop => Ok((squares, [f64::from(width) / 2.0, f64::from(height) / 2.0])),
+        Compose::Paste => {
+            let (layout, place) = in_picture()?;
+            Ok((Box::new(Pasted::new(squares, &at_rest, portrait, layout, job.painting.detail)?), place))
         }
     }
 }
@@ -252,7 +294,7 @@ pub(crate) fn programme(
             RendererKind::Mesh => {
                 Shape::ALL.into_iter().map(Channel::Shape).chain(HeadAxis::ALL.map(Channel::Head)).collect()
             }
-            RendererKind::Diffusion => FlameChannel::all().map(Channel::Flame).collect(),
+            RendererKind::Diffusion | RendererKind::Mixed => FlameChannel::all().map(Channel::Flame).collect(),
         },
         pose,
         files: job.files(),

@@ -50,6 +50,29 @@ pub fn to_families(
     parts.try_fold(first, |sum, part| Ok(sum.merged(&part, moue_timeline::Interpolation::Linear)?))
 }
 
+/// The track with the coefficients that a renderer is moved by, the first of `families`, and those of the others that
+/// follow from them or were there from the beginning. Those only go along: what they lack stays at rest, and nothing is
+/// told of it.
+///
+/// # Errors
+/// As [`to_families`], for the first one.
+pub(crate) fn moving(
+    name: &str,
+    track: &Track,
+    families: &[Family],
+    map: Option<&LinearMap>,
+    observer: &dyn Observer,
+) -> Result<Track, AnimationError> {
+    let (first, others) = families.split_at(families.len().min(1));
+    let mut moving = to_families(name, track, first, map, observer)?;
+    for family in others {
+        if let Ok(bridged) = bridge(track, *family, map) {
+            moving = moving.merged(&bridged.track, moue_timeline::Interpolation::Linear)?;
+        }
+    }
+    Ok(moving)
+}
+
 fn other(family: Family) -> Family {
     match family {
         Family::Arkit => Family::Flame,

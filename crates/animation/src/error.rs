@@ -13,7 +13,7 @@ use moue_smirk::SmirkError;
 use moue_timeline::{EditError, SpanError, TrackShapeError};
 use moue_tracks::TrackError;
 
-use crate::{MAX_SIDE, MIN_SIDE};
+use crate::{FrameRange, MAX_SIDE, MIN_SIDE};
 
 /// Why there is no animation. The last line of a message, where it begins with `hint:`, says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -210,6 +210,45 @@ pub enum AnimationError {
     /// Nothing to write to.
     #[error("no output given\nhint: say where the result goes, e.g. -o out.mp4")]
     NoOutput,
+    /// A setting of the temporal conditioning that is out of range.
+    #[error("{option} is {found}, expected {expected}\nhint: docs/steadiness.md has what the values do")]
+    Conditioning {
+        /// As written on the command line.
+        option: &'static str,
+        /// The value.
+        found: f64,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// A file that should be a painted keyframe and is not.
+    #[error("{}: found {found}, expected {expected}\nhint: delete the file: the keyframe is painted again", path.display())]
+    Keyframe {
+        /// The file.
+        path: PathBuf,
+        /// What is there.
+        found: String,
+        /// What the painter takes.
+        expected: String,
+    },
+    /// The folder of keyframes cannot be made.
+    #[error("{}: making this folder failed\nhint: keyframes are kept in it; name another with --keyframes", path.display())]
+    KeyframeFolder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Frames that the film does not have.
+    #[error(
+        "--frames {asked}: the film has {whole} frames, 0..{whole}\nhint: ranges are half open: 0..10 is followed by 10..20"
+    )]
+    Frames {
+        /// As asked for.
+        asked: FrameRange,
+        /// How many there are.
+        whole: u64,
+    },
     /// An option that does not go with a motion that goes on in real time.
     #[error("{option} does not go with a live source, which is followed as it comes\nhint: {hint}")]
     LiveSource {
@@ -249,6 +288,16 @@ pub enum AnimationError {
         option: &'static str,
         /// Which renderer was asked for.
         renderer: &'static str,
+        /// What helps.
+        hint: &'static str,
+    },
+    /// An option that does not go with what becomes of painted squares.
+    #[error("{option} does not go with --compose {compose}\nhint: {hint}")]
+    Composition {
+        /// As written on the command line.
+        option: &'static str,
+        /// What was asked for: crop or paste.
+        compose: &'static str,
         /// What helps.
         hint: &'static str,
     },

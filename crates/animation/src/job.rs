@@ -12,7 +12,10 @@ use moue_media::{EncoderSettings, Output, RawOutput};
 use moue_timeline::{FrameRate, Gains, Interpolation};
 use serde::Serialize;
 
-use crate::{AnimationError, DriverReport, Fidelity, Framing, LiveJob, LiveSummary, MotionJob, Size, VideoReport};
+use crate::{
+    AnimationError, AskedConditioning, Compose, DriverReport, Fidelity, FrameRange, Framing, Keyframing, LiveJob,
+    LiveSummary, MotionJob, Size, VideoReport,
+};
 
 /// Everything about a run.
 #[derive(Clone, Debug)]
@@ -37,6 +40,9 @@ pub struct AnimateJob {
     pub relative: bool,
     /// Frames per second.
     pub rate: FrameRate,
+    /// The frames that are rendered, of those that there would be; all by default. A frame is the same in a part as in
+    /// the whole.
+    pub frames: Option<FrameRange>,
     /// Which part of the portrait is shown.
     pub framing: Framing,
     /// Size of the frames.
@@ -49,6 +55,10 @@ pub struct AnimateJob {
     pub seed: u64,
     /// How the diffusion renderer paints.
     pub painting: Painting,
+    /// What becomes of what it paints; the mesh renderer draws in the picture itself.
+    pub compose: Compose,
+    /// Which frames are painted, where the mesh makes the others; as [`Keyframing`] has it by default.
+    pub keyframes: Option<Keyframing>,
     /// Files that are written; at least one of these or of [`Self::live`].
     pub outputs: Vec<(Output, EncoderSettings)>,
     /// Outputs in GStreamer's own words.
@@ -84,31 +94,30 @@ impl AnimateJob {
                 if self.framing == Framing::Face {
                     return refuse("--framing face", "mesh", "use --framing head, a square around the head");
                 }
-            }
-            RendererKind::Diffusion => {
-                if self.framing != Framing::Face {
-                    return refuse(
-                        "--framing",
-                        "diffusion",
-                        "it paints the aligned face, a square: leave --framing out",
-                    );
+                if self.compose == Compose::Paste {
+                    return refuse("--compose paste", "mesh", "it draws in the picture itself: leave --compose out");
                 }
+                if self.painting.detail > 0.0 {
+                    return refuse("--detail", "mesh", "it moves the portrait itself, with all its detail");
+                }
+                if self.painting.side.is_some() {
+                    return refuse("--paint-size", "mesh", "nothing is painted: --size is the size of the frames");
+                }
+            }
+            RendererKind::Diffusion | RendererKind::Mixed => {
+                self.check_composition()?;
+                let name = self.renderer.name();
                 if self.relative {
-                    return refuse("--relative", "diffusion", "the portrait's FLAME coefficients are not known");
+                    return refuse("--relative", name, "the portrait's FLAME coefficients are not known");
                 }
                 if self.measure_every.is_some() {
-                    return refuse(
-                        "--measure",
-                        "diffusion",
-                        "what is measured are ARKit shapes, what is asked is FLAME",
-                    );
-                }
-                if let Size::Pixels { width, height } = self.size
-                    && width != height
-                {
-                    return refuse("--size with two different sides", "diffusion", "it paints squares, e.g. 512x512");
+                    return refuse("--measure", name, "what is measured are ARKit shapes, what is asked is FLAME");
                 }
             }
+        }
+        if self.keyframes.is_some() && self.renderer != RendererKind::Mixed {
+            let hint = "--renderer mesh+diffusion paints some of the frames";
+            return refuse("--every, --share or --within", self.renderer.name(), hint);
         }
         if self.outputs.is_empty() && self.raw.is_empty() && !self.live.is_live() {
             return Err(AnimationError::NoOutput);
@@ -133,6 +142,43 @@ impl AnimateJob {
     }
 }
 
+impl AnimateJob {
+    /// Refuses what does not go with what becomes of painted squares.
+    fn check_composition(&self) -> Result<(), AnimationError> {
+        let refuse = |option: &'static str, compose: Compose, hint| {
+            Err(AnimationError::Composition { option, compose: compose.name(), hint })
+        };
+        match self.compose {
+            Compose::Crop => {
+                if self.framing != Framing::Face {
+                    let hint = "--compose paste puts the painted face back into the picture; or leave --framing out";
+                    return refuse("--framing whole or head", Compose::Crop, hint);
+                }
+                if let Size::Pixels { width, height } = self.size
+                    && width != height
+                {
+                    let hint = "the painted square is the frame, e.g. 512x512; --compose paste has frames of any shape";
+                    return refuse("--size with two different sides", Compose::Crop, hint);
+                }
+                if self.painting.side.is_some() {
+                    return refuse("--paint-size", Compose::Crop, "the painted square is the frame: use --size");
+                }
+                if self.painting.detail > 0.0 {
+                    let hint = "it is the portrait's own, which --compose paste puts the painting into";
+                    return refuse("--detail", Compose::Crop, hint);
+                }
+            }
+            Compose::Paste => {
+                if self.framing == Framing::Face {
+                    let hint = "use --framing whole or head; --compose crop shows the painted square alone";
+                    return refuse("--framing face", Compose::Paste, hint);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 /// What draws the frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RendererKind {
@@ -141,6 +187,19 @@ pub enum RendererKind {
     Mesh,
     /// Arc2Face with the expression and reference adapters, moved by FLAME coefficients; on the CPU or a GPU.
     Diffusion,
+    /// Keyframes by [`Self::Diffusion`], and what lies between them carried there by the mesh.
+    Mixed,
+}
+
+impl RendererKind {
+    /// The name that people write.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mesh => "mesh",
+            Self::Diffusion => "diffusion",
+            Self::Mixed => "mesh+diffusion",
+        }
+    }
 }
 
 /// How the diffusion renderer paints. What is `None` is the authors' choice.
@@ -160,6 +219,15 @@ pub struct Painting {
     pub reference_scale: Option<f64>,
     /// Paint without the portrait's hair, clothes and background.
     pub no_reference: bool,
+    /// Side of the painted square in pixels where it goes back into the picture; by default what the model was trained
+    /// on.
+    pub side: Option<u32>,
+    /// How much of the portrait's own fine structure is added to it there, 0 to 1.
+    pub detail: f32,
+    /// What keeps frames steady over time.
+    pub conditioning: AskedConditioning,
+    /// Where painted keyframes are kept for other runs of the same shot; nowhere by default.
+    pub keyframes: Option<PathBuf>,
     /// Frames at once; as many as fit into the free memory by default.
     pub batch: Option<usize>,
     /// The type that the networks' weights are stored in.

@@ -14,41 +14,52 @@ mod animate;
 mod annotate;
 mod bridging;
 mod calibrate;
+mod compose;
 mod error;
 mod fidelity;
+mod frame_range;
 mod framing;
 mod job;
+mod keyframes;
 mod live;
+mod look;
 mod measure;
+mod mixed;
 mod motion;
 mod painting;
 mod portrait;
 mod preset;
 mod renderer;
+mod repeats;
 mod rest;
 mod stages;
+mod temporal;
 mod tracking;
 
 pub use animate::{Observer, animate, pose_renderer};
 pub use annotate::annotate;
 pub use bridging::{read_map, to_families, write_map};
 pub use calibrate::{calibrate, import_map};
+pub use compose::{Canvas, Compose, Composer, Mask, Pasted, Seam, Tone};
 pub use error::AnimationError;
 pub use fidelity::{ChannelFidelity, Fidelity, FidelityMeter};
+pub use frame_range::FrameRange;
 pub use framing::{Framing, HEAD_SIDE, Layout, MAX_SIDE, MIN_SIDE, Size, head_square};
 pub use job::{
     AnimateJob, Device, MotionSummary, OutputSummary, Painting, PortraitSummary, Precision, QueueSummary, RendererKind,
     StageSummary, Summary,
 };
+pub use keyframes::{Keyframing, Share, keyframes};
 pub use live::{
     Broadcast, DriverReport, LiveJob, LiveSummary, PoseRenderer, PreviewAddress, PreviewError, Programme, Target,
     TargetKind,
 };
 pub use measure::{Dropped, Flicker, Following, Likeness, MeasureJob, Measured, MeasuredTracks, Thumbnails, measure};
+pub use mixed::Mixed;
 pub use motion::{Motion, MotionJob};
 pub use moue_bridge::{BridgeError, Family, LinearMap, bridge};
 pub use moue_diffusion::{DiffusionError, Preparation, SchedulerKind};
-pub use painting::{PAINTED_SIDE, PaintJob, Painted};
+pub use painting::{PAINTED_SIDE, PaintJob, Painted, ShotJob};
 pub use portrait::{Portrait, expression_of, head_of};
 pub use preset::{
     CodecName, EncoderName, EncoderText, InterpolationName, OutputTemplate, PresetError, PresetOutput, PresetPainting,
@@ -56,4 +67,7 @@ pub use preset::{
 };
 pub use renderer::{Asked, BatchObserver, MeshInLayout, Renderer};
 pub use rest::Rest;
+pub use temporal::{
+    AskedConditioning, FaceFlow, HistoryMode, KeyframePlan, NoiseMode, TemporalConditioning, expression_distance,
+};
 pub use tracking::{FaceGap, SeenFrame, TrackedVideo, VideoJob, VideoReport, track_video};

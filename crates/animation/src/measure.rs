@@ -144,7 +144,7 @@ pub fn measure(
     token: &CancelToken,
 ) -> Result<(Measured, MeasuredTracks), AnimationError> {
     let tracker = FaceTracker::new().map_err(|source| AnimationError::face(job.video.to_string(), source))?;
-    let motion = Motion::load(&job.motion, Some(Family::Arkit), &tracker, observer, token)?;
+    let motion = Motion::load(&job.motion, &[Family::Arkit], &tracker, observer, token)?;
     let span = motion.span(job.start, job.end)?;
     let asked = motion.track.trimmed(span, Interpolation::Linear).map_err(|problem| motion.unfit(problem))?;
     let asked = asked.with_gains(&job.gains);

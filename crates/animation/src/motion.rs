@@ -11,8 +11,9 @@ use moue_models::{ModelFile, ModelFolder, process_environment};
 use moue_timeline::{EditError, FrameRate, RestFace, Smoothing, Span, Track};
 use moue_tracks::{ContentKind, Format, ReadOptions, sniff_kind};
 
+use crate::bridging::moving;
 use crate::tracking::{Spectator, VideoJob, VideoReport, track_video};
-use crate::{AnimationError, Observer, Portrait, Rest, expression_of, head_of, read_map, to_families};
+use crate::{AnimationError, Observer, Portrait, Rest, expression_of, head_of, read_map};
 
 /// What to read, and what to do to it.
 #[derive(Clone, Debug)]
@@ -88,14 +89,15 @@ pub struct Motion {
 }
 
 impl Motion {
-    /// Reads the motion and brings it to `family`, or leaves it as it is where that is none.
+    /// Reads the motion and brings it to the first of `families`, with what follows of the others, or leaves it as it is
+    /// where there are none.
     ///
     /// # Errors
     /// What cannot be read, a video without a face, a resting face that is not there, a motion of which nothing moves
-    /// `family`.
+    /// the first of `families`.
     pub fn load(
         job: &MotionJob,
-        family: Option<Family>,
+        families: &[Family],
         tracker: &FaceTracker,
         observer: &dyn Observer,
         token: &CancelToken,
@@ -107,10 +109,7 @@ impl Motion {
         }
         let motion = Self::read(job, tracker, None, observer, token)?;
         let motion = motion.shaped(job, tracker, observer, token)?;
-        match family {
-            Some(family) => motion.moving(family, map.as_ref(), observer)?.held(),
-            None => Ok(motion),
-        }
+        if families.is_empty() { Ok(motion) } else { motion.moving(families, map.as_ref(), observer)?.held() }
     }
 
     /// As long as the video that it was read off: before the face is first seen and after it is last seen, it holds.
@@ -236,14 +235,14 @@ impl Motion {
         Ok(RestFace::at(&self.track, time - self.origin))
     }
 
-    /// With the coefficients of `family`: its own, or what follows from the others.
+    /// With the coefficients of `families`: its own, or what follows from the others.
     fn moving(
         mut self,
-        family: Family,
+        families: &[Family],
         map: Option<&LinearMap>,
         observer: &dyn Observer,
     ) -> Result<Self, AnimationError> {
-        self.track = to_families(&self.name, &self.track, &[family], map, observer)?;
+        self.track = moving(&self.name, &self.track, families, map, observer)?;
         Ok(self)
     }
 

@@ -6,6 +6,7 @@
 //!                                                           \-> measure
 //! ```
 
+use std::ops::Range;
 use std::sync::{
     Arc, Mutex, PoisonError,
     atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -32,7 +33,8 @@ pub(crate) type Shelf = Mutex<Option<Filled>>;
 
 /// Which frames to render.
 pub(crate) struct Frames<'a> {
-    pub total: u64,
+    /// By their numbers in the whole film.
+    pub range: Range<u64>,
     pub workers: usize,
     pub asked: &'a (dyn Fn(u64) -> Asked + Sync),
 }
@@ -145,11 +147,11 @@ pub(crate) fn run(
         let (rendered, to_hand_out) = scope.channel::<Vec<Rendered>>("rendered", 1);
 
         scope.stage("sample", move |stage| {
-            for first in (0..frames.total).step_by(batch) {
+            for first in frames.range.clone().step_by(batch) {
                 if stage.is_finishing() || is_over() {
                     break;
                 }
-                let last = (first + batch as u64).min(frames.total);
+                let last = (first + batch as u64).min(frames.range.end);
                 asked.send((first..last).map(frames.asked).collect())?;
             }
             asked.close();

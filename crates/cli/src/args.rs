@@ -1,6 +1,7 @@
 //! The command line.
 
 mod farm;
+mod join;
 mod looking;
 mod models;
 mod motion;
@@ -8,6 +9,7 @@ mod storyboard;
 mod track;
 
 pub use farm::*;
+pub use join::*;
 pub use looking::*;
 pub use models::*;
 pub use motion::*;
@@ -17,7 +19,7 @@ pub use track::*;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use moue_animation::{Device, Framing, SchedulerKind, Size};
+use moue_animation::{Compose, Device, FrameRange, Framing, HistoryMode, NoiseMode, SchedulerKind, Share, Size};
 use moue_timeline::FrameRate;
 
 const EXAMPLES: &str = "\
@@ -69,6 +71,9 @@ pub enum Command {
     /// Render a film on many machines
     #[command(long_about = FARM_LONG)]
     Farm(FarmArgs),
+    /// Put parts together that `moue animate --frames` rendered
+    #[command(long_about = JOIN_LONG)]
+    Join(JoinArgs),
     /// Read the motion of a face off a video, or a track of any kind, and write it as a track
     #[command(long_about = TRACK_LONG)]
     Track(Box<TrackArgs>),
@@ -134,6 +139,10 @@ Examples:
   Painted by the diffusion renderer, from FLAME coefficients
     moue models pull
     moue animate me.jpg flame.npz --renderer diffusion -o painted.mp4
+  The same face in the whole picture, the head turning as the motion says
+    moue animate me.jpg flame.npz --renderer diffusion --compose paste -o whole.mp4
+  A quarter of the frames painted, the others made of them by the mesh
+    moue animate me.jpg flame.npz --renderer mesh+diffusion --share 1/4 -o mixed.mp4
   Live: a stream and a file; a page with sliders, again and again; a camera that drives the portrait
     moue animate me.jpg take1.csv -o rtmp://localhost/live/preview -o me.mp4
     moue animate me.jpg take1.csv --loop -o preview://127.0.0.1:8080
@@ -178,7 +187,8 @@ pub struct AnimateArgs {
     /// Part of the portrait to show: whole (default), or head, a square around it
     ///
     /// The square has room for hair and shoulders; where it would leave the picture it is moved, then made smaller.
-    /// The diffusion renderer has one framing only, face: the aligned face that it was trained on.
+    /// The diffusion renderer paints a square around the face, and shows that unless told otherwise; with whole or head
+    /// it is put back into the picture (see --compose).
     #[arg(long, value_name = "whole|head", help_heading = "Picture")]
     pub framing: Option<Framing>,
     /// Size in pixels, e.g. 1920x1080, or `source`
@@ -204,6 +214,13 @@ pub struct AnimateArgs {
     /// Where in the motion to end; written like --start, not included
     #[arg(long, value_name = "TIME", help_heading = "Motion")]
     pub end: Option<String>,
+    /// Render a part of the film only: frames A to B, B not included, e.g. 0..250, or 250.. for the rest
+    ///
+    /// Frames are counted from 0 at the output's rate, from --start on. A frame is the same in a part as in the whole,
+    /// so that a long film can be rendered by several processes or machines; `moue join` puts parts together. Numbered
+    /// PNG frames keep the numbers of the whole. Parts have no sound.
+    #[arg(long, value_name = "A..B", help_heading = "Motion")]
+    pub frames: Option<FrameRange>,
     #[command(flatten)]
     pub watching: WatchingArgs,
     /// Show a live source in the lower right corner of the picture, a quarter as wide
@@ -226,10 +243,18 @@ pub struct AnimateArgs {
     #[command(flatten)]
     pub reading: ReadingArgs,
 
-    /// What draws the frames: mesh (default), built in and fast; or diffusion, which paints them with Arc2Face
+    /// What draws the frames: mesh (default), built in and fast; diffusion, which paints them with Arc2Face; or
+    /// mesh+diffusion, which paints some
     ///
-    /// diffusion needs model files (`moue models list`), and a GPU, or patience.
-    #[arg(long, value_enum, value_name = "mesh|diffusion", hide_possible_values = true, help_heading = "Rendering")]
+    /// diffusion needs model files (`moue models list`), and a GPU, or patience. mesh+diffusion paints keyframes where
+    /// the expression asks for them (see --within), and the mesh carries them to the frames between.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "mesh|diffusion|mesh+diffusion",
+        hide_possible_values = true,
+        help_heading = "Rendering"
+    )]
     pub renderer: Option<RendererArg>,
     /// Where to compute: auto (default), cpu or cuda:0; the mesh renderer runs on the CPU
     ///
@@ -248,6 +273,40 @@ pub struct AnimateArgs {
 
     #[command(flatten)]
     pub painting: PaintingArgs,
+    /// Folder for painted keyframes: runs that render ranges of one film with it share them
+    #[arg(long, value_name = "DIR", help_heading = "Steadiness of the diffusion renderer")]
+    pub keyframes: Option<PathBuf>,
+    #[command(flatten)]
+    pub mixing: MixingArgs,
+}
+
+/// Which frames the renderer mesh+diffusion paints.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Renderer mesh+diffusion")]
+pub struct MixingArgs {
+    /// Paint as many frames as are needed for every frame's expression to be this near to a painted one (default 0.25)
+    ///
+    /// A distance of 1 is a lid that shuts, a jaw that opens by 0.4 rad, or two standard deviations of one of FLAME's
+    /// expression components. Turning points of the motion come first; a face that holds still costs nothing,
+    /// a quick blink has a painting of its own. Which frames are painted depends on the motion alone.
+    #[arg(long, value_name = "DISTANCE", conflicts_with_all = ["share", "every"], value_parser = parse_distance)]
+    pub within: Option<f32>,
+    /// Paint this part of all frames, e.g. 1/4: those that are farthest from others
+    #[arg(long, value_name = "PART", conflicts_with = "every")]
+    pub share: Option<Share>,
+    /// Paint every Nth frame, and the last one
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub every: Option<u32>,
+}
+
+fn parse_share(text: &str) -> Result<f32, String> {
+    let share = text.parse::<f32>().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| format!("found '{text}', expected a number from 0 to 1"))
+}
+
+fn parse_distance(text: &str) -> Result<f32, String> {
+    let distance = text.parse::<f32>().ok().filter(|distance| distance.is_finite() && *distance >= 0.0);
+    distance.ok_or_else(|| format!("found '{text}', expected a distance such as 0.25"))
 }
 
 /// What goes with outputs that are watched while they are made.
@@ -267,10 +326,59 @@ pub struct WatchingArgs {
     pub metrics: Option<String>,
 }
 
+/// What keeps painted frames steady over time.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Steadiness of the diffusion renderer")]
+pub struct ConditioningArgs {
+    /// Noise that frames start from: shared, carried or independent (docs/steadiness.md has figures)
+    ///
+    /// shared is one for all frames: what the expression does not change stays, and fine texture sticks to the picture.
+    /// carried is moved along with the face, by the mesh: texture sticks to the face, for some milliseconds a frame.
+    /// independent gives each frame its own, and flickers.
+    #[arg(long, value_name = "MODE")]
+    pub noise: Option<NoiseMode>,
+    /// What frames look at besides the portrait: none, or keyframe
+    ///
+    /// A shot's keyframes are those of its expressions that are far from each other; each is painted from its expression
+    /// alone, so nothing drifts. A frame looks at the nearest two, by how near they are. It costs one more painting and
+    /// network pass for each keyframe, and slower passes for all frames.
+    #[arg(long, value_name = "MODE")]
+    pub history: Option<HistoryMode>,
+    /// How much frames look at keyframes; 1 is as much as at the portrait
+    #[arg(long, value_name = "X")]
+    pub history_weight: Option<f64>,
+    /// How far keyframes are apart; 1 is a lid that shuts, or a jaw that opens by 0.4 rad. Smaller means more of them
+    #[arg(long, value_name = "X")]
+    pub keyframe_distance: Option<f64>,
+    /// Start frames from keyframes, carried to where the face is, and take this share of the steps; 1 starts from noise
+    ///
+    /// Fewer steps take less time and make frames steadier; they follow the expression less.
+    #[arg(long, value_name = "X")]
+    pub start_strength: Option<f64>,
+}
+
 /// What only the diffusion renderer has.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Diffusion renderer")]
 pub struct PaintingArgs {
+    /// What becomes of the painted square: crop, it is the frame; or paste, it goes back into the picture
+    ///
+    /// The model paints an upright square around the face, and nothing else of the picture. With paste the face in it is
+    /// put where the portrait has it, at the portrait's resolution: its colours are fitted to the portrait's once, its
+    /// edge is soft and follows the jaw, and the head turns as the motion says, which the model alone cannot do. Then
+    /// --framing is whole or head, and --size is what it is for the mesh renderer. paste is what --framing whole or head
+    /// means by itself; otherwise crop is the default.
+    #[arg(long, value_name = "crop|paste")]
+    pub compose: Option<Compose>,
+    /// Side of the painted square with --compose paste, a multiple of 8 (default: what the model was trained on)
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(8..=2048))]
+    pub paint_size: Option<u32>,
+    /// Add so much (0 to 1) of the portrait's fine detail to the painted skin, with --compose paste
+    ///
+    /// For large portraits: pores and hairs that the painted square has no pixels for. The mesh carries them along; around
+    /// eyes and lips, nothing is added.
+    #[arg(long, value_name = "SHARE", value_parser = parse_share)]
+    pub detail: Option<f32>,
     /// Noise scheduler: dpmpp-2m (default), ddim, euler, or lcm (few steps, with the LCM-LoRA)
     #[arg(long, value_name = "NAME")]
     pub scheduler: Option<SchedulerKind>,
@@ -297,6 +405,8 @@ pub struct PaintingArgs {
     /// On the CPU the arithmetic is in f32 all the same; f16 halves the memory.
     #[arg(long, value_enum, value_name = "f32|f16|bf16", hide_possible_values = true)]
     pub dtype: Option<PrecisionArg>,
+    #[command(flatten)]
+    pub conditioning: ConditioningArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -310,6 +420,8 @@ pub enum PrecisionArg {
 pub enum RendererArg {
     Mesh,
     Diffusion,
+    #[value(name = "mesh+diffusion")]
+    Mixed,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -68,7 +68,7 @@ impl Progress {
         let rest = match (job.renderer, job.relative) {
             (RendererKind::Mesh, true) => Some("the motion is added to it"),
             (RendererKind::Mesh, false) => Some("undone before the motion"),
-            (RendererKind::Diffusion, _) => None,
+            (RendererKind::Diffusion | RendererKind::Mixed, _) => None,
         };
         Self { rest, face_given: job.face.is_some(), ..Self::new(printer, verbose) }
     }

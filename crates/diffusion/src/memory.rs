@@ -6,6 +6,7 @@ use candle_core::{DType, Device};
 use moue_models::ModelFile;
 
 use crate::checkpoint::{Checkpoint, Compute};
+use crate::config::UnetConfig;
 use crate::painter::PainterSettings;
 use crate::weights::WeightFile;
 use crate::{DiffusionError, Result, SchedulerKind};
@@ -57,6 +58,10 @@ impl MemoryNeeds {
         let activation = crate::ops::activation_dtype(&compute.device, compute.dtype).size_in_bytes() as f64 / 4.0;
         let rows = if settings.sampling.is_guided() { 2.0 } else { 1.0 };
         let finest = checkpoint.unet.levels[0].channels as f64;
+        // The network that reads painted frames holds what the LoRA changed in the other, which is counted above.
+        if settings.reads_history {
+            fixed += (HELD_BANKS as f64 * bank_numbers(&checkpoint.unet, latents) * 4.0 * activation) as u64;
+        }
         Ok(Self {
             fixed,
             per_frame: (latents * finest * rows * DENOISING_BYTES * activation) as u64,
@@ -110,6 +115,23 @@ impl MemoryNeeds {
             hint,
         }
     }
+}
+
+/// Banks of painted frames that are worth holding at the same time: those that one frame looks at, and that come next.
+pub const HELD_BANKS: usize = 4;
+
+/// Numbers in a reference bank of a picture of so many latents.
+fn bank_numbers(config: &UnetConfig, latents: f64) -> f64 {
+    let last = config.levels.len() - 1;
+    let tokens = |level: usize, blocks: usize| {
+        (blocks * config.levels[level].depth * config.levels[level].channels) as f64 * latents / 4f64.powi(level as i32)
+    };
+    let blocks = config.levels.iter().enumerate().map(|(i, level)| {
+        let down = if level.attends_down { level.layers } else { 0 };
+        let up = if level.attends_up { level.layers + 1 } else { 0 };
+        tokens(i, down + up)
+    });
+    blocks.sum::<f64>() + tokens(last, 1)
 }
 
 /// Memory that a program may still take on `device`, if the system tells.

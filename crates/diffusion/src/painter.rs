@@ -1,18 +1,22 @@
 //! One person, ready to be painted with any expression.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use candle_core::{D, DType, Tensor};
 use image::RgbImage;
 use moue_models::ModelFile;
 
 use crate::adapter::{EXPRESSION_SIZE, ExpressionProjection};
 use crate::checkpoint::{Checkpoint, Compute, Prompts};
-use crate::noise::{self, Purpose};
+use crate::frame::{FrameInput, FrameNoise, Latents};
+use crate::noise::{self, FineNoise, NoiseMap, Purpose};
 use crate::ops::activation_dtype;
-use crate::sample::{FrameTokens, Sampling, check_finite, sample};
+use crate::sample::{FrameTokens, Initial, Sampling, check_finite, sample};
 use crate::text::FACE_VECTOR;
-use crate::unet::{DenoisingUnet, ReferenceBank};
+use crate::unet::{DenoisingUnet, ReferenceBank, ReferenceUnet};
 use crate::vae::Vae;
-use crate::{DiffusionError, Result, SchedulerKind};
+use crate::{DiffusionError, Result, Scheduler, SchedulerKind};
 
 /// How a person is painted.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +26,8 @@ pub struct PainterSettings {
     /// Weight of the reference adapter's LoRA: 0.8 as the authors advise; more copies the portrait and weakens the
     /// expression. `None` paints without the portrait's hair, clothes and background.
     pub reference_scale: Option<f64>,
+    /// Whether frames may look at painted ones, besides the portrait: the network that reads them then stays in memory.
+    pub reads_history: bool,
     /// Noise.
     pub seed: u64,
     /// Width and height of the frames in pixels, multiples of 8.
@@ -30,7 +36,13 @@ pub struct PainterSettings {
 
 impl Default for PainterSettings {
     fn default() -> Self {
-        Self { sampling: Sampling::default(), reference_scale: Some(0.8), seed: 0, size: (512, 512) }
+        Self {
+            sampling: Sampling::default(),
+            reference_scale: Some(0.8),
+            reads_history: false,
+            seed: 0,
+            size: (512, 512),
+        }
     }
 }
 
@@ -64,6 +76,8 @@ pub struct Painter {
     settings: PainterSettings,
     prompts: Prompts,
     bank: ReferenceBank,
+    reader: Option<ReferenceUnet>,
+    fine: Mutex<HashMap<Purpose, Arc<FineNoise>>>,
     projection: ExpressionProjection,
     neutral: Tensor,
     unet: DenoisingUnet,
@@ -108,6 +122,7 @@ impl Painter {
         let adapter = weights.expression_adapter()?;
         let mut loras = Vec::new();
         let mut bank = ReferenceBank::empty();
+        let mut reader = None;
         if let Some(scale) = settings.reference_scale {
             loras.push((weights.lora(ModelFile::ReferenceAdapter)?, scale));
             let network = weights.reference()?;
@@ -119,6 +134,7 @@ impl Painter {
             let noise = noise::normal(settings.seed, Purpose::Reference, &shape, &compute.device)?;
             let latents = vae.latents(&pixels, &noise)?;
             bank = network.forward(&latents, 0.0, &prompts.positive)?;
+            reader = settings.reads_history.then_some(network);
         }
         if settings.sampling.scheduler == SchedulerKind::Lcm {
             loras.push((weights.lora(ModelFile::LcmLora)?, 1.0));
@@ -127,7 +143,9 @@ impl Painter {
         let zeros =
             Tensor::zeros((1, EXPRESSION_SIZE), activation_dtype(&compute.device, compute.dtype), &compute.device)?;
         let neutral = adapter.projection.forward(&zeros)?;
-        Ok(Self { prompts, bank, projection: adapter.projection, neutral, unet, vae, settings, checkpoint, compute })
+        let projection = adapter.projection;
+        let fine = Mutex::default();
+        Ok(Self { prompts, bank, reader, fine, projection, neutral, unet, vae, settings, checkpoint, compute })
     }
 
     /// How the person is painted.
@@ -135,60 +153,197 @@ impl Painter {
         &self.settings
     }
 
-    /// Paints the frames `first..` with these expressions, all at once. A frame depends on its expression and the
-    /// seed alone: not on its number, nor on the frames beside it (but for rounding, below one level).
-    ///
-    /// `observe` hears of every step and may end the run.
+    /// Paints the frames `first..` with these expressions, all at once, from the same noise. A frame depends on its
+    /// expression and the seed alone: not on its number, nor on the frames beside it (but for rounding, below one level).
     ///
     /// # Errors
-    /// Values that are not finite, in the expressions or on the way; and what `observe` returns.
+    /// As [`Self::paint_frames`].
     pub fn paint(
         &self,
         first: u64,
         expressions: &[[f32; EXPRESSION_SIZE]],
         observe: &mut dyn FnMut(Step) -> Result<()>,
     ) -> Result<Vec<RgbImage>> {
-        let Compute { device, dtype } = &self.compute;
-        let dtype = activation_dtype(device, *dtype);
+        let frames: Vec<FrameInput<'_>> = expressions.iter().map(FrameInput::of).collect();
+        self.paint_frames(first, &frames, observe)
+    }
+
+    /// Paints the frames `first..` all at once. A frame depends on what is in its input and on the seed alone (but for
+    /// rounding, below one level; painted one by one, not even by that).
+    ///
+    /// `observe` hears of every step and may end the run.
+    ///
+    /// # Errors
+    /// Values that are not finite, in the expressions or on the way; what `observe` returns; latents, noise maps and
+    /// history that do not belong to these networks and this size.
+    pub fn paint_frames(
+        &self,
+        first: u64,
+        frames: &[FrameInput<'_>],
+        observe: &mut dyn FnMut(Step) -> Result<()>,
+    ) -> Result<Vec<RgbImage>> {
+        let dtype = activation_dtype(&self.compute.device, self.compute.dtype);
         let steps = self.settings.sampling.steps;
-        let frames = expressions.len();
-        let conditions = Tensor::from_vec(expressions.concat(), (frames, EXPRESSION_SIZE), &candle_core::Device::Cpu)?;
-        check_finite("expression values", &conditions, first, 0, 0, "repair the motion: every value must be a number")?;
-        let tokens = FrameTokens {
-            expressions: self.projection.forward(&conditions.to_device(device)?.to_dtype(dtype)?)?,
-            neutral: self.neutral.clone(),
-        };
-        let latents = sample(
-            &self.unet,
-            &self.checkpoint.schedule,
-            &self.settings.sampling,
-            &self.prompts,
-            Some(&tokens),
-            &self.bank,
-            &self.noise(Purpose::Latents, frames)?,
-            &|step| self.noise(Purpose::Step(step), frames),
-            &mut |step, latents| {
-                check_finite("latents", latents, first, step + 1, steps, HALF_PRECISION)?;
-                observe(Step { done: step + 1, of: steps })
-            },
-        )?;
+        let latents = self.denoise(first, frames, observe)?;
         // One after the other: decoding takes more memory than denoising.
         let decode = |i: usize| {
             let picture = self.vae.decode(&latents.narrow(0, i, 1)?.to_dtype(dtype)?)?;
             check_finite("pixels", &picture, first + i as u64, steps, steps, HALF_PRECISION)?;
             picture_of(&picture)
         };
-        (0..frames).map(decode).collect()
+        (0..frames.len()).map(decode).collect()
     }
 
-    /// The same noise for every frame: what the expression does not change stays as it is.
-    fn noise(&self, purpose: Purpose, frames: usize) -> Result<Tensor> {
+    /// The latents of one frame, which are what others can start from and look at.
+    ///
+    /// # Errors
+    /// As [`Self::paint_frames`].
+    pub fn latents(
+        &self,
+        index: u64,
+        frame: &FrameInput<'_>,
+        observe: &mut dyn FnMut(Step) -> Result<()>,
+    ) -> Result<Latents> {
+        let latents = self.denoise(index, std::slice::from_ref(frame), observe)?;
+        let values = latents.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+        let (channels, height, width) = self.latent_shape();
+        Ok(Latents { channels, height, width, values })
+    }
+
+    /// What the network sees in painted latents, for others to look at.
+    ///
+    /// # Errors
+    /// Where the painter was not made for that ([`PainterSettings::reads_history`]), or the latents are of another size.
+    pub fn history(&self, latents: &Latents) -> Result<ReferenceBank> {
+        let Some(reader) = &self.reader else {
+            return Err(candle_core::Error::Msg("this painter keeps no network that reads pictures".into()).into());
+        };
+        Ok(reader.forward(&self.tensor(latents)?, 0.0, &self.prompts.positive)?)
+    }
+
+    /// Channels, height and width of the latents.
+    pub fn latent_shape(&self) -> (usize, usize, usize) {
         let downscale = self.checkpoint.vae.downscale();
         let (width, height) = self.settings.size;
-        let shape = [1, self.checkpoint.vae.latent_channels, height as usize / downscale, width as usize / downscale];
-        let one = noise::normal(self.settings.seed, purpose, &shape, &self.compute.device)?;
-        Ok(one.broadcast_as((frames, shape[1], shape[2], shape[3]))?.contiguous()?)
+        (self.checkpoint.vae.latent_channels, height as usize / downscale, width as usize / downscale)
     }
+
+    fn denoise(
+        &self,
+        first: u64,
+        frames: &[FrameInput<'_>],
+        observe: &mut dyn FnMut(Step) -> Result<()>,
+    ) -> Result<Tensor> {
+        let Compute { device, dtype } = &self.compute;
+        let dtype = activation_dtype(device, *dtype);
+        let count = frames.len();
+        let expressions: Vec<f32> = frames.iter().flat_map(|frame| *frame.expression).collect();
+        let conditions = Tensor::from_vec(expressions, (count, EXPRESSION_SIZE), &candle_core::Device::Cpu)?;
+        check_finite("expression values", &conditions, first, 0, 0, "repair the motion: every value must be a number")?;
+        let tokens = FrameTokens {
+            expressions: self.projection.forward(&conditions.to_device(device)?.to_dtype(dtype)?)?,
+            neutral: self.neutral.clone(),
+        };
+        let bank = self.bank_of(frames)?;
+        let noise = self.noise(Purpose::Latents, frames)?;
+        let starts = frames.iter().map(|frame| frame.start).collect::<Option<Vec<_>>>();
+        let (clean, step) = match &starts {
+            Some(starts) if !starts.is_empty() => {
+                let strength = starts[0].strength;
+                if starts.iter().any(|start| start.strength != strength) {
+                    return Err(mixed("strengths"));
+                }
+                let clean = starts.iter().map(|start| self.tensor(start.latents)).collect::<Result<Vec<_>>>()?;
+                let sampling = &self.settings.sampling;
+                let schedule = Scheduler::new(sampling.scheduler, &self.checkpoint.schedule, sampling.steps);
+                (Some(Tensor::cat(&clean, 0)?), schedule.start_step(strength))
+            }
+            _ if frames.iter().any(|frame| frame.start.is_some()) => return Err(mixed("starts")),
+            _ => (None, 0),
+        };
+        let initial = match &clean {
+            Some(clean) => Initial::Latents { clean, noise: &noise, step },
+            None => Initial::Noise(&noise),
+        };
+        let steps = self.settings.sampling.steps;
+        sample(
+            &self.unet,
+            &self.checkpoint.schedule,
+            &self.settings.sampling,
+            &self.prompts,
+            Some(&tokens),
+            &bank,
+            initial,
+            &|step| self.noise(Purpose::Step(step), frames),
+            &mut |step, latents| {
+                check_finite("latents", latents, first, step + 1, steps, HALF_PRECISION)?;
+                observe(Step { done: step + 1, of: steps })
+            },
+        )
+    }
+
+    /// The portrait, and what each frame looks at besides.
+    fn bank_of(&self, frames: &[FrameInput<'_>]) -> Result<ReferenceBank> {
+        if frames.iter().all(|frame| frame.history.is_empty()) {
+            return Ok(self.bank.clone());
+        }
+        let mut rows: Vec<Vec<(&ReferenceBank, f32)>> = Vec::with_capacity(frames.len());
+        for frame in frames {
+            rows.push(std::iter::once((&self.bank, 1.0)).chain(frame.history.iter().copied()).collect());
+        }
+        Ok(ReferenceBank::combined(&rows)?)
+    }
+
+    fn tensor(&self, latents: &Latents) -> Result<Tensor> {
+        let (channels, height, width) = self.latent_shape();
+        if (latents.channels, latents.height, latents.width) != (channels, height, width) {
+            let Latents { channels: c, height: h, width: w, .. } = latents;
+            let found = format!("latents of {c}x{h}x{w} for a painter of {channels}x{height}x{width}");
+            return Err(candle_core::Error::Msg(found).into());
+        }
+        let shape = (1, channels, height, width);
+        Ok(Tensor::from_slice(&latents.values, shape, &candle_core::Device::Cpu)?.to_device(&self.compute.device)?)
+    }
+
+    /// Standard normal noise of each frame.
+    fn noise(&self, purpose: Purpose, frames: &[FrameInput<'_>]) -> Result<Tensor> {
+        let (channels, height, width) = self.latent_shape();
+        let (device, seed) = (&self.compute.device, self.settings.seed);
+        let one = |seed| noise::normal(seed, purpose, &[1, channels, height, width], device);
+        if frames.iter().all(|frame| matches!(frame.noise, FrameNoise::Shared)) {
+            let shape = (frames.len(), channels, height, width);
+            return Ok(one(seed)?.broadcast_as(shape)?.contiguous()?);
+        }
+        let of_frame = |frame: &FrameInput<'_>| match frame.noise {
+            FrameNoise::Shared => Ok(one(seed)?),
+            FrameNoise::Own(number) => Ok(one(noise::of_frame(seed, number))?),
+            FrameNoise::Carried(map) => self.carried(purpose, map),
+        };
+        Ok(Tensor::cat(&frames.iter().map(of_frame).collect::<Result<Vec<_>>>()?, 0)?)
+    }
+
+    fn carried(&self, purpose: Purpose, map: &NoiseMap) -> Result<Tensor> {
+        let shape @ (channels, height, width) = self.latent_shape();
+        if map.size() != (width, height) {
+            return Err(candle_core::Error::Msg("a noise map of another size than the latents".into()).into());
+        }
+        let seed = self.settings.seed;
+        let known = || self.fine.lock().unwrap_or_else(PoisonError::into_inner);
+        let fine = known().get(&purpose).cloned();
+        let fine = fine.unwrap_or_else(|| {
+            let coarse = noise::sequence(seed, purpose.stream(), channels * height * width);
+            let fine = Arc::new(FineNoise::new(seed, purpose, &coarse, shape));
+            known().insert(purpose, Arc::clone(&fine));
+            fine
+        });
+        let tensor = Tensor::from_vec(fine.carried(map), (1, channels, height, width), &candle_core::Device::Cpu)?;
+        Ok(tensor.to_device(&self.compute.device)?)
+    }
+}
+
+/// Frames that are painted at once take the same steps.
+fn mixed(what: &str) -> DiffusionError {
+    candle_core::Error::Msg(format!("frames of different {what} in one batch")).into()
 }
 
 const HALF_PRECISION: &str =

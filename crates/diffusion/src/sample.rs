@@ -48,26 +48,50 @@ pub struct FrameTokens {
     pub neutral: Tensor,
 }
 
+/// What latents are sampled from, (frames, 4, height, width) each.
+#[derive(Clone, Copy, Debug)]
+pub enum Initial<'a> {
+    /// Standard normal noise.
+    Noise(&'a Tensor),
+    /// Clean latents with as much noise as they have before a step; the steps before it are not taken.
+    Latents {
+        /// The latents.
+        clean: &'a Tensor,
+        /// Standard normal noise.
+        noise: &'a Tensor,
+        /// The first step that is taken, from 0.
+        step: usize,
+    },
+}
+
+impl<'a> From<&'a Tensor> for Initial<'a> {
+    fn from(noise: &'a Tensor) -> Self {
+        Self::Noise(noise)
+    }
+}
+
 /// Samples the latents of some frames at once.
 ///
-/// `initial` is standard normal, (frames, 4, height, width); `noise` gives more of it, of the same shape, where the
-/// scheduler wants it; `observe` sees the latents after each step and may end the run.
+/// `noise` gives more standard normal noise, of the shape of the initial, where the scheduler wants it; `observe` sees
+/// the latents after each step and may end the run.
 ///
 /// # Errors
 /// Where shapes do not match, and what `observe` returns.
 #[expect(clippy::too_many_arguments, reason = "a person, frames, noise and who watches")]
-pub fn sample(
+pub fn sample<'a>(
     unet: &DenoisingUnet,
     schedule: &ScheduleConfig,
     sampling: &Sampling,
     prompts: &Prompts,
     tokens: Option<&FrameTokens>,
     bank: &ReferenceBank,
-    initial: &Tensor,
+    initial: impl Into<Initial<'a>>,
     noise: &dyn Fn(usize) -> Result<Tensor>,
     observe: &mut dyn FnMut(usize, &Tensor) -> Result<()>,
 ) -> Result<Tensor> {
-    let frames = initial.dim(0)?;
+    let initial = initial.into();
+    let (Initial::Noise(shape) | Initial::Latents { noise: shape, .. }) = initial;
+    let frames = shape.dim(0)?;
     let mut scheduler = Scheduler::new(sampling.scheduler, schedule, sampling.steps);
     let guided = sampling.is_guided();
     // Rows of the batch: the unconditional half of every frame, then the conditional half.
@@ -86,8 +110,13 @@ pub fn sample(
         bank_from: if guided { frames } else { 0 },
     };
     // Latents stay in f32 whatever the network computes in: the steps' differences are small.
-    let mut latents = (initial.to_dtype(DType::F32)? * scheduler.initial_scale())?;
-    for (step, timestep) in scheduler.timesteps().to_vec().into_iter().enumerate() {
+    let (mut latents, first) = match initial {
+        Initial::Noise(noise) => ((noise.to_dtype(DType::F32)? * scheduler.initial_scale())?, 0),
+        Initial::Latents { clean, noise, step } => {
+            (scheduler.noised(&clean.to_dtype(DType::F32)?, &noise.to_dtype(DType::F32)?, step)?, step)
+        }
+    };
+    for (step, timestep) in scheduler.timesteps().to_vec().into_iter().enumerate().skip(first) {
         let input = scheduler.scale_input(&latents, step)?;
         let input = if guided { Tensor::cat(&[&input, &input], 0)? } else { input };
         let predicted = unet.forward(&input, timestep, &conditioning, bank)?.to_dtype(DType::F32)?;

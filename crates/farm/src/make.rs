@@ -5,13 +5,15 @@ use std::time::Instant;
 
 use moue_document::Diagnostics;
 use moue_engine::CancelToken;
-use moue_film::{Coding, Cut, DRAFT_RATE, Drawing, FilmObserver, Props, Shoot, draft, program};
+use moue_film::{
+    Coding, Cut, DRAFT_RATE, Drawing, FilmObserver, Props, Shoot, ShotFrames, draft, program, shot_keyframes,
+};
 use moue_media::{Codec, EncoderSettings};
 use moue_models::{ModelFile, ModelFolder, process_environment};
 use moue_storyboard::{Renderer, Storyboard};
 
 use crate::inputs::Recorder;
-use crate::plan::{FilmPlan, Models, Pieces, Plan, Recipe, Shots, VERSION};
+use crate::plan::{FilmPlan, Models, Pieces, Plan, Recipe, Shots, VERSION, Work};
 use crate::sample::sample;
 use crate::split::Split;
 use crate::{FarmError, Place};
@@ -98,6 +100,9 @@ pub fn plan(
     for (index, shot) in storyboard.shots.iter().enumerate() {
         let painted = if shown.contains(&index) { shoot.painted(index)? } else { None };
         let painted = painted.and_then(|folder| folder.file_name().map(|name| name.to_string_lossy().into_owned()));
+        let rest = if shown.contains(&index) { shoot.at_rest(index)? } else { None };
+        let rest = rest.as_deref().and_then(Path::parent).and_then(Path::file_name);
+        shots.rest.push(rest.map(|name| name.to_string_lossy().into_owned()));
         shots.name.push(shot.name.clone());
         shots.inputs.push(storyboard.key(index).files.iter().filter_map(|path| place_of(path)).collect());
         shots.painted.push(painted);
@@ -105,10 +110,19 @@ pub fn plan(
     let is_painted = storyboard.output.renderer == Renderer::Diffusion;
     let mut phases = Vec::new();
     if is_painted {
-        // Frames that others are painted from come first, as a phase of `Work::Keys`.
         let wanted = cut.frames_of_shots([0..cut.frame_count()]);
+        let mut keys = ShotFrames::new();
+        for shot in wanted.keys() {
+            let count = shot_keyframes(&storyboard, *shot, &job.drawing, props, token)?.plan.keyframes().len() as u64;
+            if count > 0 {
+                keys.insert(*shot, (0..count).collect());
+            }
+        }
+        if !keys.is_empty() {
+            phases.push(job.split.paint(Work::Keys, &keys, 1, measured.as_ref()));
+        }
         let batch = job.drawing.painting.batch.unwrap_or(1) as u64;
-        phases.push(job.split.paint(&wanted, batch, measured.as_ref()));
+        phases.push(job.split.paint(Work::Paint, &wanted, batch, measured.as_ref()));
     }
     phases.push(job.split.film(&pieces, measured.as_ref()));
     let (width, height) = shoot.size();

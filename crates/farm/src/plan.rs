@@ -3,6 +3,8 @@
 //! Lists are kept as columns, so that a plan of a hundred thousand tasks is a few megabytes. Numbers are whole and
 //! everything else is text: a plan that is read is written again byte for byte, and its checksum holds.
 
+mod check;
+
 use std::ops::Range;
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::FarmError;
 use crate::error::PlanProblem;
-use crate::place::{Place, is_within};
+use crate::place::Place;
 
 /// The version of the plan's form.
 pub const VERSION: u64 = 1;
@@ -80,6 +82,14 @@ pub struct Recipe {
     pub expression_scale: Option<String>,
     pub reference_scale: Option<String>,
     pub no_reference: bool,
+    pub compose: Option<String>,
+    pub paint_size: Option<u32>,
+    pub detail: String,
+    pub noise: Option<String>,
+    pub history: Option<String>,
+    pub history_weight: Option<String>,
+    pub keyframe_distance: Option<String>,
+    pub start_strength: Option<String>,
     pub batch: Option<usize>,
     pub precision: Option<String>,
     /// The map between ARKit and FLAME, as the inputs name it.
@@ -120,6 +130,8 @@ pub struct Shots {
     pub inputs: Vec<Vec<u32>>,
     /// What the folder of its painted frames is called.
     pub painted: Vec<Option<String>>,
+    /// What the folder of the face at rest is called, by which the colours of its painted frames are fitted.
+    pub rest: Vec<Option<String>>,
 }
 
 /// Pieces of the film, in columns.
@@ -138,7 +150,7 @@ pub struct Pieces {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Work {
-    /// Paint frames that others are painted from.
+    /// Paint keyframes, which the shot's frames are painted from.
     Keys,
     /// Paint frames of a shot.
     Paint,
@@ -165,7 +177,7 @@ pub struct Phase {
     pub work: Work,
     /// The shot whose frames are painted; empty for pieces.
     pub shot: Vec<u32>,
-    /// The first frame of the shot, or the first piece of the film.
+    /// The first keyframe or frame of the shot, or the first piece of the film.
     pub first: Vec<u64>,
     /// How many.
     pub count: Vec<u64>,
@@ -255,63 +267,6 @@ impl Plan {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Refuses what this program would not have written, whoever wrote it.
-    fn check(&self) -> Result<(), String> {
-        let Self { inputs, shots, pieces, .. } = self;
-        let columns = |name: &str, lengths: &[usize]| {
-            let same = lengths.windows(2).all(|pair| pair[0] == pair[1]);
-            if same { Ok(()) } else { Err(format!("the columns of `{name}` have different lengths")) }
-        };
-        columns("inputs", &[inputs.name.len(), inputs.at.len(), inputs.sha256.len(), inputs.seconds.len()])?;
-        columns("models", &[self.models.file.len(), self.models.sha256.len()])?;
-        columns("shots", &[shots.name.len(), shots.inputs.len(), shots.painted.len()])?;
-        columns("pieces", &[pieces.end.len(), pieces.shot.len(), pieces.name.len()])?;
-        if let Some(name) = inputs.at.iter().chain([&self.results]).find(|name| !is_within(name)) {
-            return Err(format!("`{name}` is no path within the plan's folder"));
-        }
-        if shots.inputs.iter().flatten().any(|input| *input as usize >= inputs.name.len()) {
-            return Err("a shot names an input that is not there".to_owned());
-        }
-        if pieces.shot.iter().any(|shot| *shot as usize >= shots.name.len()) {
-            return Err("a piece shows a shot that is not there".to_owned());
-        }
-        let is_name = |name: &String| name.len() == 32 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if !pieces.name.iter().chain(shots.painted.iter().flatten()).all(is_name) {
-            return Err("a piece has a name that no piece has".to_owned());
-        }
-        let rising = pieces.end.iter().try_fold(0, |last, end| if *end > last { Ok(*end) } else { Err(()) });
-        if rising != Ok(self.film.frames) {
-            return Err("the pieces do not make the film".to_owned());
-        }
-        let mut next = 0;
-        for phase in &self.phases {
-            let paints = phase.work != Work::Film;
-            columns("phases", &[phase.first.len(), phase.count.len()])?;
-            columns("phases", &[phase.shot.len(), if paints { phase.first.len() } else { 0 }])?;
-            columns("phases", &[phase.cost.len(), if phase.cost.is_empty() { 0 } else { phase.first.len() }])?;
-            if phase.count.contains(&0)
-                || phase.first.iter().zip(&phase.count).any(|(a, b)| a.checked_add(*b).is_none())
-            {
-                return Err("a task has no work".to_owned());
-            }
-            if phase.shot.iter().any(|shot| shots.painted.get(*shot as usize).is_none_or(Option::is_none)) {
-                return Err("a task paints a shot that is not there".to_owned());
-            }
-            if !paints {
-                for (first, count) in phase.first.iter().zip(&phase.count) {
-                    if *first != next {
-                        return Err("the tasks do not make the film".to_owned());
-                    }
-                    next = first + count;
-                }
-            }
-        }
-        if next != pieces.end.len() as u64 {
-            return Err("the tasks do not make the film".to_owned());
-        }
-        Ok(())
-    }
-
     /// How many tasks there are.
     pub fn tasks(&self) -> u64 {
         self.phases.iter().map(|phase| phase.first.len() as u64).sum()
@@ -357,7 +312,8 @@ impl Plan {
         let names = &self.shots.name;
         if let Some(shot) = task.shot {
             let last = task.first + task.count - 1;
-            return format!("shot {}, its frames {} to {last}", names[shot], task.first);
+            let what = if task.work == Work::Keys { "keyframes" } else { "frames" };
+            return format!("shot {}, its {what} {} to {last}", names[shot], task.first);
         }
         let mut seen: Vec<usize> =
             (task.first..task.first + task.count).map(|piece| self.pieces.shot[piece as usize] as usize).collect();
@@ -406,132 +362,4 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    /// A plan of two shots that are painted, and three pieces.
-    pub(crate) fn painted() -> Plan {
-        let name = |digit: &str| digit.repeat(32);
-        let plan = Plan {
-            moue_farm: VERSION,
-            id: String::new(),
-            program: moue_film::program(),
-            storyboard: "film.yaml".to_owned(),
-            results: "plan.farm".to_owned(),
-            film: FilmPlan {
-                frames: 30,
-                size: [64, 64],
-                rate: "25".to_owned(),
-                renderer: "diffusion".to_owned(),
-                codec: "h264".to_owned(),
-                draft: false,
-                only: Vec::new(),
-            },
-            drawing: Recipe { device: "auto".to_owned(), ..Recipe::default() },
-            inputs: Inputs {
-                name: vec!["film.yaml".to_owned(), "../me.png".to_owned()],
-                at: vec!["film.yaml".to_owned(), "plan.farm/inputs/a.png".to_owned()],
-                sha256: vec!["1".repeat(64), "2".repeat(64)],
-                seconds: vec![None, None],
-            },
-            models: Models::default(),
-            shots: Shots {
-                name: vec!["one".to_owned(), "two".to_owned()],
-                inputs: vec![vec![1], vec![1]],
-                painted: vec![Some(name("a")), Some(name("b"))],
-            },
-            pieces: Pieces { end: vec![10, 20, 30], shot: vec![0, 1, 1], name: vec![name("1"), name("2"), name("3")] },
-            phases: vec![
-                Phase {
-                    work: Work::Paint,
-                    shot: vec![0, 0, 1],
-                    first: vec![0, 8, 0],
-                    count: vec![8, 7, 15],
-                    cost: vec![800, 700, 1500],
-                },
-                Phase { work: Work::Film, shot: vec![], first: vec![0, 2], count: vec![2, 1], cost: vec![20, 10] },
-            ],
-            sample: None,
-        };
-        plan.sealed().0
-    }
-
-    fn resealed(change: impl FnOnce(&mut Plan)) -> Result<Plan, PlanProblem> {
-        let mut plan = painted();
-        change(&mut plan);
-        Plan::parse(plan.sealed().1.as_bytes())
-    }
-
-    #[test]
-    fn a_plan_is_read_as_it_was_written() {
-        let plan = painted();
-        let text = plan.clone().sealed().1;
-        assert_eq!(Plan::parse(text.as_bytes()).unwrap(), plan);
-        // Other white space is the same plan.
-        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert!(matches!(Plan::parse(b"{}"), Err(PlanProblem::Damaged(_))));
-        assert_eq!(value["phases"][0]["work"], "paint");
-        assert_eq!(plan.tasks(), 5);
-        assert_eq!(plan.phases().map(|(_, range)| range).collect::<Vec<_>>(), [0..3, 3..5]);
-        let (painting, filming) = (plan.task(1).unwrap(), plan.task(4).unwrap());
-        assert_eq!((painting.shot, painting.first, plan.frames(&painting)), (Some(0), 8, 7));
-        assert_eq!((filming.work, filming.first, plan.frames(&filming)), (Work::Film, 2, 10));
-        assert_eq!(plan.frames(&plan.task(3).unwrap()), 20);
-        assert_eq!(plan.task(5), None);
-        assert_eq!(plan.cost(), Some(Duration::from_millis(3030)));
-        assert_eq!(plan.shots_of(&painting), "shot one, its frames 8 to 14");
-        assert_eq!(plan.shots_of(&filming), "shot two, frames 20 to 29 of the film");
-        assert!(plan.shots_of(&plan.task(3).unwrap()).starts_with("shots one to two"));
-    }
-
-    #[test]
-    fn a_plan_that_was_changed_is_refused() {
-        let text = painted().sealed().1;
-        for (from, to) in [
-            ("\"draft\":false", "\"draft\":true"),
-            ("\"first\":[0,8,0]", "\"first\":[0,9,0]"),
-            ("\"results\":\"plan.farm\"", "\"results\":\"other.farm\""),
-        ] {
-            assert!(text.contains(from));
-            assert!(matches!(Plan::parse(text.replace(from, to).as_bytes()), Err(PlanProblem::Changed)), "{to}");
-        }
-        let later = text.replace("\"moue_farm\":1", "\"moue_farm\":2");
-        assert!(matches!(Plan::parse(later.as_bytes()), Err(PlanProblem::Version { found: 2, expected: 1 })));
-        for damaged in ["", "[]", "{\"moue_farm\":1}", &text[..text.len() / 2], &text.replace("\"id\"", "\"ids\"")] {
-            assert!(matches!(Plan::parse(damaged.as_bytes()), Err(PlanProblem::Damaged(_))));
-        }
-    }
-
-    #[test]
-    fn a_plan_that_fits_its_checksum_and_not_itself_is_refused() {
-        let wrong = |change: fn(&mut Plan)| match resealed(change) {
-            Err(PlanProblem::Damaged(text)) => text,
-            other => panic!("{other:?}"),
-        };
-        assert!(wrong(|plan| plan.inputs.at[1] = "../me.png".to_owned()).contains("../me.png"));
-        assert!(wrong(|plan| plan.inputs.at[1] = "/etc/passwd".to_owned()).contains("/etc/passwd"));
-        assert!(wrong(|plan| plan.results = "..".to_owned()).contains("no path within"));
-        assert!(wrong(|plan| plan.pieces.name[0] = "../../x".to_owned()).contains("name"));
-        assert!(wrong(|plan| plan.pieces.end = vec![10, 5, 30]).contains("pieces"));
-        assert!(wrong(|plan| plan.inputs.seconds.clear()).contains("columns of `inputs`"));
-        assert!(wrong(|plan| plan.phases[0].shot[0] = 7).contains("shot"));
-        assert!(wrong(|plan| (plan.phases[0].first[1], plan.phases[0].count[1]) = (2, u64::MAX)).contains("no work"));
-        assert!(wrong(|plan| plan.phases[1].first[1] = 1).contains("do not make the film"));
-        assert!(wrong(|plan| plan.phases[1].count[1] = 9).contains("do not make the film"));
-        assert!(wrong(|plan| plan.shots.inputs[0] = vec![9]).contains("input"));
-    }
-
-    #[test]
-    fn a_plan_of_a_hundred_thousand_tasks_is_small_and_quick() {
-        let mut plan = painted();
-        let tasks = 100_000u64;
-        let phase = &mut plan.phases[0];
-        phase.shot = vec![0; tasks as usize];
-        phase.first = (0..tasks).map(|task| task * 16).collect();
-        phase.count = vec![16; tasks as usize];
-        phase.cost = vec![123_456; tasks as usize];
-        let text = plan.sealed().1;
-        assert!(text.len() < 4_000_000, "{}", text.len());
-        assert_eq!(Plan::parse(text.as_bytes()).unwrap().tasks(), tasks + 2);
-    }
-}
+pub(crate) mod tests;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::plan::{VERSION, hex};
-use crate::{FarmError, Place, Plan, Task};
+use crate::{FarmError, Place, Plan, Task, Work};
 
 /// Digits of a content's hash in its file's name.
 const DIGITS: usize = 32;
@@ -116,17 +116,20 @@ impl Receipt {
         if receipt.task != task.index || receipt.frames != plan.frames(task) {
             return Err(format!("its receipt belongs to task {}", receipt.task));
         }
-        let expected = task.count;
-        if receipt.files.len() as u64 != expected {
-            return Err(format!("its receipt lists {} files, expected {expected}", receipt.files.len()));
+        let expected = plan.places(task);
+        if receipt.files.len() != expected.len() {
+            return Err(format!("its receipt lists {} files, expected {}", receipt.files.len(), expected.len()));
         }
-        for (made, stem) in receipt.files.iter().zip(plan.stems(task)) {
-            let folder = plan.folder_of(task, &stem);
-            let is_ours = made.name.strip_prefix(&folder).and_then(|rest| rest.strip_prefix('/')).is_some_and(|file| {
-                !file.contains('/')
-                    && parts(file).is_some_and(|(own, digits)| own == stem && made.sha256.starts_with(digits))
+        for (made, place) in receipt.files.iter().zip(expected) {
+            let file = made.name.strip_prefix(&place.folder).and_then(|rest| rest.strip_prefix('/'));
+            let is_ours = file.is_some_and(|file| {
+                let fits = |(own, digits): (&str, &str)| {
+                    place.stem.as_deref().is_none_or(|stem| stem == own) && made.sha256.starts_with(digits)
+                };
+                !file.contains('/') && parts(file).is_some_and(fits)
             });
             if !is_ours {
+                let stem = place.stem.as_deref().unwrap_or("a keyframe");
                 return Err(format!("its receipt lists {} in the place of {stem}", made.name));
             }
         }
@@ -156,24 +159,47 @@ impl Receipt {
     }
 }
 
+/// Where a file of a task goes.
+pub(crate) struct Spot {
+    /// The folder, relative to the plan.
+    pub folder: String,
+    /// What it is called before its hash. Keyframes have names that are known when they are painted.
+    pub stem: Option<String>,
+}
+
+/// What the face at rest is called.
+pub(crate) const REST: &str = "rest";
+
 impl Plan {
-    /// What a task's files are called, before their hash.
-    pub(crate) fn stems(&self, task: &Task) -> Vec<String> {
-        (task.first..task.first + task.count)
-            .map(|number| match task.shot {
-                Some(_) => format!("{number:06}"),
-                None => self.pieces.name[number as usize].clone(),
-            })
-            .collect()
+    /// Where a task's files go, in the order of its receipt.
+    pub(crate) fn places(&self, task: &Task) -> Vec<Spot> {
+        let numbers = task.first..task.first + task.count;
+        let Some(shot) = task.shot else {
+            // A folder for each piece: what was made of it before, for another plan, is found at once.
+            let piece = |number: u64| {
+                let stem = self.pieces.name[number as usize].clone();
+                Spot { folder: format!("{}/pieces/{stem}", self.results), stem: Some(stem) }
+            };
+            return numbers.map(piece).collect();
+        };
+        if task.work == Work::Keys {
+            return numbers.map(|_| Spot { folder: self.keyframes(), stem: None }).collect();
+        }
+        let folder = self.painted_folder(self.shots.painted[shot].as_deref().unwrap_or_default());
+        let frame = |number| Spot { folder: folder.clone(), stem: Some(format!("{number:06}")) };
+        let rest = self.shots.rest[shot].as_ref();
+        let rest = rest.map(|name| Spot { folder: self.painted_folder(name), stem: Some(REST.to_owned()) });
+        numbers.map(frame).chain(rest).collect()
     }
 
-    /// The folder of a task's file.
-    pub(crate) fn folder_of(&self, task: &Task, stem: &str) -> String {
-        match task.shot.and_then(|shot| self.shots.painted[shot].as_ref()) {
-            Some(painted) => format!("{}/painted/{painted}", self.results),
-            // A folder for each piece: what was made of it before, for another plan, is found at once.
-            None => format!("{}/pieces/{stem}", self.results),
-        }
+    /// The folder of keyframes.
+    pub(crate) fn keyframes(&self) -> String {
+        self.painted_folder(moue_film::KEYFRAMES)
+    }
+
+    /// A folder of paintings.
+    pub(crate) fn painted_folder(&self, name: &str) -> String {
+        format!("{}/painted/{name}", self.results)
     }
 }
 
@@ -188,11 +214,11 @@ mod tests {
     fn a_receipt_fits_its_task_and_no_other() {
         let plan = painted();
         let task = plan.task(3).unwrap();
-        let files: Vec<Made> = plan
-            .stems(&task)
-            .iter()
-            .map(|stem| Made::new(&plan.folder_of(&task, stem), stem, "mkv", stem.as_bytes()))
-            .collect();
+        let made = |spot: &Spot| {
+            let stem = spot.stem.as_deref().unwrap();
+            Made::new(&spot.folder, stem, "mkv", stem.as_bytes())
+        };
+        let files: Vec<Made> = plan.places(&task).iter().map(made).collect();
         let receipt = Receipt::new(&plan, &task, 20, Duration::from_millis(1500), files.clone());
         assert_eq!(Receipt::parse(receipt.text().as_bytes(), &plan, &task).unwrap(), receipt);
         let wrong =
@@ -210,6 +236,17 @@ mod tests {
         let mut elsewhere = files.clone();
         elsewhere[0].name = format!("../../{}", elsewhere[0].name);
         assert!(wrong(&Receipt::new(&plan, &task, 20, Duration::ZERO, elsewhere), &task).contains("in the place of"));
+    }
+
+    #[test]
+    fn paintings_come_with_the_face_at_rest_where_they_need_it() {
+        let plan = painted();
+        let stems = |index| -> Vec<String> {
+            plan.places(&plan.task(index).unwrap()).into_iter().map(|spot| spot.stem.unwrap()).collect()
+        };
+        let (without, with) = (stems(1), stems(2));
+        assert_eq!((without.len(), without[0].as_str()), (7, "000008"));
+        assert_eq!((with.len(), with[15].as_str()), (16, REST));
     }
 
     #[test]

@@ -37,10 +37,10 @@ impl Split {
 
     /// Ranges of shots' frames. They begin at multiples of the batch, so that frames that are painted together are the
     /// same ones however the film is split.
-    pub(crate) fn paint(self, wanted: &ShotFrames, batch: u64, sample: Option<&Sample>) -> Phase {
+    pub(crate) fn paint(self, work: Work, wanted: &ShotFrames, batch: u64, sample: Option<&Sample>) -> Phase {
         let total = wanted.values().map(|frames| frames.len() as u64).sum();
         let frames = self.frames(total, sample.map(|sample| sample.paint), UNMEASURED.1).next_multiple_of(batch.max(1));
-        let mut phase = Phase { work: Work::Paint, shot: vec![], first: vec![], count: vec![], cost: vec![] };
+        let mut phase = Phase { work, shot: vec![], first: vec![], count: vec![], cost: vec![] };
         for (shot, wanted) in wanted {
             for run in wanted.chunk_by(|a, b| a + 1 == *b && b % frames != 0) {
                 phase.shot.push(u32::try_from(*shot).unwrap_or(u32::MAX));
@@ -110,13 +110,13 @@ mod tests {
     #[test]
     fn ranges_stay_in_their_shot_and_begin_at_batches() {
         let wanted = ShotFrames::from([(0, (0..100).collect()), (3, (0..7).collect()), (4, vec![5, 6, 9])]);
-        let phase = Split::Frames(30).paint(&wanted, 4, None);
+        let phase = Split::Frames(30).paint(Work::Paint, &wanted, 4, None);
         assert_eq!(phase.first, [0, 32, 64, 96, 0, 5, 9]);
         assert_eq!(phase.count, [32, 32, 32, 4, 7, 2, 1]);
         assert_eq!(phase.shot, [0, 0, 0, 0, 3, 4, 4]);
         assert!(phase.cost.is_empty());
         let sample = Sample { frames: 1, start: 10_000_000, paint: 5_000_000, film: 0 };
-        let phase = Split::Usual.paint(&wanted, 1, Some(&sample));
+        let phase = Split::Usual.paint(Work::Paint, &wanted, 1, Some(&sample));
         assert_eq!(phase.count[..2], [60, 40]);
         assert_eq!(phase.cost[..2], [310_000, 210_000]);
     }

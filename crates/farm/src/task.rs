@@ -1,6 +1,5 @@
 //! One task: from its number to its result.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -9,7 +8,10 @@ use std::time::Instant;
 
 use moue_animation::read_map;
 use moue_engine::CancelToken;
-use moue_film::{Coding, Cut, Drawing, FilmObserver, Props, Shoot, ShotFrames, frame_path, program};
+use moue_film::{
+    Coding, Cut, Drawing, FilmObserver, KEYFRAMES, PaintedFrame, Props, Shoot, ShotFrames, frame_path, paint_keyframes,
+    program,
+};
 use moue_media::{Codec, EncoderSettings};
 use moue_models::ModelFile;
 use moue_storyboard::{OutputSize, Renderer, Storyboard};
@@ -17,7 +19,8 @@ use moue_storyboard::{OutputSize, Renderer, Storyboard};
 use crate::error::PlanProblem;
 use crate::inputs::Supplies;
 use crate::make::model_folder;
-use crate::receipt::{Made, Receipt, is_whole, parts};
+use crate::plan::Models;
+use crate::receipt::{Made, REST, Receipt, is_whole, parts};
 use crate::{FarmError, Place, Plan, Task, Work};
 
 /// What one task is done with.
@@ -83,7 +86,8 @@ pub fn task(
     let supplies = Supplies::new(place, &plan, &props, scratch.path());
     let work = Bench { job, place, plan: &plan, name, supplies: &supplies, props: &props, scratch: scratch.path() };
     let (files, drawn) = match found.work {
-        Work::Keys | Work::Paint => work.paint(&found, observer, token)?,
+        Work::Keys => work.keys(&found, observer, token)?,
+        Work::Paint => work.paint(&found, observer, token)?,
         Work::Film => work.film(&found, observer, token)?,
     };
     if token.is_finishing() {
@@ -182,6 +186,37 @@ impl Bench<'_> {
         Ok(())
     }
 
+    /// The folder in which paintings lie while they are needed here.
+    fn painted(&self) -> PathBuf {
+        self.scratch.join("painted")
+    }
+
+    /// Paints keyframes of a shot.
+    fn keys(
+        &self,
+        task: &Task,
+        observer: &dyn FilmObserver,
+        token: &CancelToken,
+    ) -> Result<(Vec<Made>, u64), FarmError> {
+        self.check_models()?;
+        let shot = task.shot.unwrap_or_default();
+        let (storyboard, drawing) = (self.storyboard(&[shot])?, self.drawing()?);
+        let indices: Vec<usize> = (task.first..task.first + task.count).map(|index| index as usize).collect();
+        paint_keyframes(&storyboard, shot, &indices, &self.painted(), &drawing, self.props, observer, token)?;
+        let folder = self.painted().join(KEYFRAMES);
+        let reading = |error| FarmError::io(&folder, "reading it")(error);
+        let found = std::fs::read_dir(&folder).map_err(reading)?;
+        let mut paths = found.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>().map_err(reading)?;
+        paths.sort();
+        if paths.len() != indices.len() {
+            return Err(self.damaged(format!("it plans {} keyframes where there are {}", indices.len(), paths.len())));
+        }
+        let part = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+        let keep =
+            |path: &PathBuf| self.keep(&self.plan.keyframes(), &part(path.file_stem()), &part(path.extension()), path);
+        Ok((paths.iter().map(keep).collect::<Result<_, _>>()?, task.count))
+    }
+
     /// Paints frames of a shot; those that were painted before, for this plan or another, are found.
     fn paint(
         &self,
@@ -190,25 +225,38 @@ impl Bench<'_> {
         token: &CancelToken,
     ) -> Result<(Vec<Made>, u64), FarmError> {
         let shot = task.shot.unwrap_or_default();
-        let mut made = self.painted(task)?;
+        let spots = self.plan.places(task);
+        let mut made = BTreeMap::new();
+        let folder = spots.first().map(|spot| spot.folder.clone()).unwrap_or_default();
+        let wanted = task.first..task.first + task.count;
+        let frame_of = |stem: &str| stem.parse::<u64>().ok().filter(|frame| wanted.contains(frame));
+        for (stem, found) in self.found(&folder, |stem| frame_of(stem).is_some())? {
+            frame_of(&stem).map(|frame| made.insert(frame, found));
+        }
         let missing: Vec<u64> =
             (task.first..task.first + task.count).filter(|frame| !made.contains_key(frame)).collect();
         let drawn = missing.len() as u64;
-        if drawn > 0 {
+        let rest = self.plan.shots.rest[shot].as_deref();
+        let mut at_rest = match rest {
+            Some(name) => self.found(&self.plan.painted_folder(name), |stem| stem == REST)?.remove(REST),
+            None => None,
+        };
+        if drawn > 0 || at_rest.is_none() && rest.is_some() {
             self.check_models()?;
             let storyboard = self.storyboard(&[shot])?;
             let (cut, drawing) = (self.cut(&storyboard)?, self.drawing()?);
-            let folder = self.scratch.join("painted");
-            let shoot = Shoot::new(&storyboard, &cut, &drawing, &folder, self.job.workers, self.props)?;
+            if let (Some(name), Some(made)) = (rest, &at_rest) {
+                self.bring(made, &self.painted().join(name).join(format!("{REST}.png")))?;
+            }
+            self.bring_keyframes(task, shot)?;
+            let shoot = Shoot::new(&storyboard, &cut, &drawing, &self.painted(), self.job.workers, self.props)?;
             let own = shoot.painted(shot)?;
-            if own.as_deref().and_then(Path::file_name).and_then(|name| name.to_str())
-                != self.plan.shots.painted[shot].as_deref()
-            {
+            if own.as_deref().and_then(name_of) != self.plan.shots.painted[shot].as_deref() {
                 return Err(self.damaged(format!("its hash of shot {} is another one", self.plan.shots.name[shot])));
             }
             let mut failure = None;
-            let mut keep = |painted: moue_film::PaintedFrame<'_>| match self.keep(
-                task,
+            let mut keep = |painted: PaintedFrame<'_>| match self.keep(
+                &folder,
                 &format!("{:06}", painted.frame),
                 "png",
                 painted.path,
@@ -227,36 +275,72 @@ impl Bench<'_> {
                 return Err(error);
             }
             done?;
-        }
-        Ok((made.into_values().collect(), drawn))
-    }
-
-    /// The task's frames that are painted already, and whole.
-    fn painted(&self, task: &Task) -> Result<BTreeMap<u64, Made>, FarmError> {
-        let folder = self.plan.folder_of(task, "");
-        let wanted = task.first..task.first + task.count;
-        let mut names: BTreeMap<u64, String> = BTreeMap::new();
-        for entry in self.place.list(&folder)? {
-            let frame = parts(&entry.name).and_then(|(stem, _)| stem.parse().ok());
-            if let Some(frame) = frame.filter(|frame| wanted.contains(frame)) {
-                names.entry(frame).or_insert(entry.name);
+            if let (Some(name), None, Some(path)) = (rest, &at_rest, shoot.at_rest(shot)?) {
+                at_rest = Some(self.keep(&self.plan.painted_folder(name), REST, "png", &path)?);
             }
         }
+        Ok((made.into_values().chain(at_rest).collect(), drawn))
+    }
+
+    /// What lies in a folder of results under one of these stems and is whole.
+    fn found(&self, folder: &str, is_wanted: impl Fn(&str) -> bool) -> Result<BTreeMap<String, Made>, FarmError> {
         let mut made = BTreeMap::new();
-        for (frame, name) in names {
-            if let Some(content) = self.place.read(&name)?.filter(|content| is_whole(&name, content)) {
-                made.insert(frame, Made::new(&folder, &format!("{frame:06}"), "png", &content));
+        for entry in self.place.list(folder)? {
+            let Some((stem, _)) = parts(&entry.name) else { continue };
+            if !is_wanted(stem) || made.contains_key(stem) {
+                continue;
+            }
+            if let Some(content) = self.place.read(&entry.name)?.filter(|content| is_whole(&entry.name, content)) {
+                let ending = entry.name.rsplit('.').next().unwrap_or_default();
+                made.insert(stem.to_owned(), Made::new(folder, stem, ending, &content));
             }
         }
         Ok(made)
     }
 
     /// Puts a finished file into its place.
-    fn keep(&self, task: &Task, stem: &str, ending: &str, path: &Path) -> Result<Made, FarmError> {
+    fn keep(&self, folder: &str, stem: &str, ending: &str, path: &Path) -> Result<Made, FarmError> {
         let content = std::fs::read(path).map_err(FarmError::io(path, "reading it"))?;
-        let made = Made::new(&self.plan.folder_of(task, stem), stem, ending, &content);
+        let made = Made::new(folder, stem, ending, &content);
         self.place.send(&made.name, path)?;
         Ok(made)
+    }
+
+    /// Brings a result to this machine; whether it was whole.
+    fn bring(&self, made: &Made, path: &Path) -> Result<bool, FarmError> {
+        let content = self.place.read(&made.name)?;
+        if made.mistake(content.as_deref()).is_some() {
+            return Ok(false);
+        }
+        let parent = path.parent().unwrap_or(path);
+        std::fs::create_dir_all(parent).map_err(FarmError::io(parent, "making this folder"))?;
+        std::fs::write(path, content.unwrap_or_default()).map_err(FarmError::io(path, "writing it"))?;
+        Ok(true)
+    }
+
+    /// Brings the keyframes of a shot.
+    fn bring_keyframes(&self, task: &Task, shot: usize) -> Result<(), FarmError> {
+        let keys = self.plan.phases().filter(|(work, _)| *work == Work::Keys).flat_map(|(_, range)| range);
+        for painter in keys.filter_map(|index| self.plan.task(index)).filter(|painter| painter.shot == Some(shot)) {
+            for made in &self.receipt_of(task, &painter)?.files {
+                let Some((stem, _)) = parts(&made.name) else { continue };
+                let ending = made.name.rsplit('.').next().unwrap_or_default();
+                if !self.bring(made, &self.painted().join(KEYFRAMES).join(format!("{stem}.{ending}")))? {
+                    return Err(self.early(task, &painter));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What a task has made that another one needs.
+    fn receipt_of(&self, task: &Task, painter: &Task) -> Result<Receipt, FarmError> {
+        let found = Receipt::read(self.place, self.plan, painter)?;
+        found.and_then(Result::ok).ok_or_else(|| self.early(task, painter))
+    }
+
+    fn early(&self, task: &Task, painter: &Task) -> FarmError {
+        FarmError::TooEarly { place: self.place.name_of(self.name), index: task.index, needs: painter.index }
     }
 
     /// Draws pieces of the film; those that were drawn before, for this plan or another, are found.
@@ -268,95 +352,89 @@ impl Bench<'_> {
     ) -> Result<(Vec<Made>, u64), FarmError> {
         let mut made = BTreeMap::new();
         let mut missing = Vec::new();
-        for (piece, stem) in (task.first..).zip(self.plan.stems(task)) {
-            match self.piece(task, &stem)? {
+        for (piece, spot) in (task.first..).zip(self.plan.places(task)) {
+            let stem = spot.stem.unwrap_or_default();
+            match self.found(&spot.folder, |own| own == stem)?.remove(&stem) {
                 Some(found) => drop(made.insert(piece, found)),
-                None => missing.push((piece, stem)),
+                None => missing.push((piece, spot.folder, stem)),
             }
         }
-        let drawn: u64 =
-            missing.iter().map(|(piece, _)| self.plan.piece(*piece)).map(|frames| frames.end - frames.start).sum();
+        let length = |(piece, ..): &(u64, String, String)| {
+            let frames = self.plan.piece(*piece);
+            frames.end - frames.start
+        };
+        let drawn: u64 = missing.iter().map(length).sum();
         if drawn > 0 {
             // The cut says which shots are seen; their files are brought after that.
             let bare = self.storyboard(&[])?;
-            let runs = || missing.iter().map(|(piece, _)| self.plan.piece(*piece));
-            let wanted = self.cut(&bare)?.frames_of_shots(runs());
+            let runs = missing.iter().map(|(piece, ..)| self.plan.piece(*piece));
+            let wanted = self.cut(&bare)?.frames_of_shots(runs);
             let shots: Vec<usize> = wanted.keys().copied().collect();
             let storyboard = self.storyboard(&shots)?;
             let (cut, drawing) = (self.cut(&storyboard)?, self.drawing()?);
-            let folder = self.scratch.join("painted");
-            let workers = self.job.workers;
+            let (folder, workers) = (self.painted(), self.job.workers);
             let shoot = match storyboard.output.renderer {
                 Renderer::Mesh => Shoot::new(&storyboard, &cut, &drawing, &folder, workers, self.props)?,
                 Renderer::Diffusion => {
-                    self.bring_painted(task, &wanted, &folder)?;
-                    let painted = (folder.as_path(), self.plan.shots.painted.clone());
-                    Shoot::of_painted(&storyboard, &cut, &drawing, painted, workers, self.props)?
+                    self.bring_painted(task, &wanted)?;
+                    let Models { file, sha256 } = &self.plan.models;
+                    let models: Vec<_> = file.iter().cloned().zip(sha256.iter().cloned()).collect();
+                    Shoot::of_painted(&storyboard, &cut, &drawing, (&folder, &models), workers, self.props)?
                 }
             };
             let coding = coding(self.plan);
             let rendered = AtomicU64::new(0);
             observer.started(drawn);
-            for (piece, stem) in missing {
+            for (piece, folder, stem) in missing {
                 if token.is_finishing() {
                     return Err(FarmError::Interrupted);
                 }
                 let path = self.scratch.join(format!("{stem}.mkv"));
                 shoot.shoot(&self.plan.piece(piece), &coding, path.clone(), &rendered, observer, token)?;
-                made.insert(piece, self.keep(task, &stem, "mkv", &path)?);
+                made.insert(piece, self.keep(&folder, &stem, "mkv", &path)?);
                 std::fs::remove_file(&path).map_err(FarmError::io(&path, "removing it"))?;
             }
         }
         Ok((made.into_values().collect(), drawn))
     }
 
-    /// A piece that is drawn already, and whole.
-    fn piece(&self, task: &Task, stem: &str) -> Result<Option<Made>, FarmError> {
-        let folder = self.plan.folder_of(task, stem);
-        for entry in self.place.list(&folder)? {
-            if let Some(content) = self.place.read(&entry.name)?.filter(|content| is_whole(&entry.name, content))
-                && parts(&entry.name).is_some_and(|(own, _)| own == stem)
-            {
-                return Ok(Some(Made::new(&folder, stem, "mkv", &content)));
-            }
-        }
-        Ok(None)
-    }
-
     /// Brings painted frames to this machine: those that the receipts of their tasks list.
-    fn bring_painted(&self, task: &Task, wanted: &ShotFrames, folder: &Path) -> Result<(), FarmError> {
-        let receipts: RefCell<HashMap<u64, Receipt>> = RefCell::default();
+    fn bring_painted(&self, task: &Task, wanted: &ShotFrames) -> Result<(), FarmError> {
+        let mut receipts: HashMap<u64, Receipt> = HashMap::new();
         let painters = Painters::of(self.plan);
+        let mut bring = |painter: &Task, row: Option<usize>, path: &Path| -> Result<(), FarmError> {
+            if !receipts.contains_key(&painter.index) {
+                receipts.insert(painter.index, self.receipt_of(task, painter)?);
+            }
+            let files = &receipts[&painter.index].files;
+            let is_there = match row.map_or(files.last(), |row| files.get(row)) {
+                Some(made) => self.bring(made, path)?,
+                None => false,
+            };
+            if is_there { Ok(()) } else { Err(self.early(task, painter)) }
+        };
         for (shot, frames) in wanted {
             let Some(own) = &self.plan.shots.painted[*shot] else { continue };
-            let own = folder.join(own);
-            std::fs::create_dir_all(&own).map_err(FarmError::io(&own, "making this folder"))?;
             for frame in frames {
                 let Some(painter) = painters.of_frame(*shot, *frame) else {
                     return Err(self.damaged(format!("nobody paints frame {frame} of {}", self.plan.shots.name[*shot])));
                 };
-                let early = || FarmError::TooEarly {
-                    place: self.place.name_of(self.name),
-                    index: task.index,
-                    needs: painter.index,
-                };
-                if !receipts.borrow().contains_key(&painter.index) {
-                    let found =
-                        Receipt::read(self.place, self.plan, &painter)?.and_then(Result::ok).ok_or_else(early)?;
-                    receipts.borrow_mut().insert(painter.index, found);
-                }
-                let receipts = receipts.borrow();
-                let made = &receipts[&painter.index].files[(frame - painter.first) as usize];
-                let content = self.place.read(&made.name)?;
-                if made.mistake(content.as_deref()).is_some() {
-                    return Err(early());
-                }
-                let path = frame_path(&own, *frame);
-                std::fs::write(&path, content.unwrap_or_default()).map_err(FarmError::io(&path, "writing it"))?;
+                let row = (frame - painter.first) as usize;
+                bring(&painter, Some(row), &frame_path(&self.painted().join(own), *frame))?;
+            }
+            // Of several that painted the face at rest, all take the first one's.
+            if let Some(name) = &self.plan.shots.rest[*shot] {
+                let of_same = |shot: &usize| self.plan.shots.rest[*shot].as_ref() == Some(name);
+                let Some(painter) = painters.first(of_same) else { continue };
+                bring(&painter, None, &self.painted().join(name).join(format!("{REST}.png")))?;
             }
         }
         Ok(())
     }
+}
+
+fn name_of(path: &Path) -> Option<&str> {
+    path.file_name().and_then(|name| name.to_str())
 }
 
 /// Who paints which frames.
@@ -365,12 +443,18 @@ struct Painters(HashMap<usize, Vec<Task>>);
 impl Painters {
     fn of(plan: &Plan) -> Self {
         let mut painters: HashMap<usize, Vec<Task>> = HashMap::new();
-        let tasks = plan.phases().filter(|(work, _)| *work != Work::Film).flat_map(|(_, range)| range);
+        let tasks = plan.phases().filter(|(work, _)| *work == Work::Paint).flat_map(|(_, range)| range);
         for task in tasks.filter_map(|index| plan.task(index)) {
             painters.entry(task.shot.unwrap_or_default()).or_default().push(task);
         }
         painters.values_mut().for_each(|tasks| tasks.sort_by_key(|task| task.first));
         Self(painters)
+    }
+
+    /// The first task that paints one of these shots.
+    fn first(&self, is_wanted: impl Fn(&usize) -> bool) -> Option<Task> {
+        let tasks = self.0.iter().filter(|(shot, _)| is_wanted(shot)).flat_map(|(_, tasks)| tasks);
+        tasks.min_by_key(|task| task.index).copied()
     }
 
     fn of_frame(&self, shot: usize, frame: u64) -> Option<Task> {

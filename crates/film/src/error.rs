@@ -33,8 +33,8 @@ pub enum FilmError {
     },
     /// A shot shows what its renderer cannot.
     #[error(
-        "shot {shot}: the diffusion renderer paints the aligned face, and the framing shows {found}\nhint: write \
-         `framing: face`, or `face to face*1.2`, or render with the mesh renderer"
+        "shot {shot}: with --compose crop the painted square is the frame, and the framing shows {found}\nhint: leave \
+         --compose out, or write --compose paste, to put the painted face into the picture; or write `framing: face`"
     )]
     Framing {
         /// Its name.

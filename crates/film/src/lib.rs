@@ -20,6 +20,7 @@ mod error;
 mod files;
 mod framing;
 mod keep;
+mod keyframes;
 mod make;
 mod paintings;
 mod panels;
@@ -35,15 +36,16 @@ pub use cut::Cut;
 pub use digest::program;
 pub use error::{FilmError, LedgerProblem};
 pub use files::DiskFiles;
+pub use keyframes::{ShotKeyframes, paint_keyframes, shot_keyframes};
 pub use make::{FilmJob, FilmObserver, FilmSummary, film};
-pub use paintings::frame_path;
+pub use paintings::{KEYFRAMES, frame_path};
 pub use panels::panels;
 pub use performance::shot_track;
 pub use pieces::Piece;
 pub use props::Props;
 pub use shoot::{PaintedFrame, Shoot, ShotFrames};
 
-use moue_animation::{Device, LinearMap, Painting};
+use moue_animation::{Compose, Device, LinearMap, Painting};
 use moue_storyboard::{OutputSize, Renderer, Storyboard};
 
 /// How frames are drawn, as far as the storyboard does not say.
@@ -53,6 +55,9 @@ pub struct Drawing {
     pub device: Device,
     /// How it paints.
     pub painting: Painting,
+    /// What becomes of what it paints. By default shots of the face alone show the painted square, and shots of more
+    /// than that the picture with the painted face in it.
+    pub compose: Option<Compose>,
     /// A map between ARKit and FLAME.
     pub map: Option<LinearMap>,
 }
@@ -65,7 +70,7 @@ pub const DRAFT_RATE: moue_timeline::FrameRate = moue_timeline::FrameRate::FPS_1
 /// # Errors
 /// Where the first shot's portrait, which may give the size, cannot be read.
 pub fn draft(storyboard: &mut Storyboard, props: &Props) -> Result<(), FilmError> {
-    let (width, height) = stage::film_size(storyboard, props)?;
+    let (width, height) = stage::film_size(storyboard, None, props)?;
     let half = |side: u32| (side / 4 * 2).max(moue_animation::MIN_SIDE);
     storyboard.output.size = OutputSize::Pixels { width: half(width), height: half(height) };
     storyboard.output.renderer = Renderer::Mesh;

@@ -112,7 +112,7 @@ pub fn film(
             codings.push(coding);
         }
     }
-    let size = film_size(storyboard, props)?;
+    let size = film_size(storyboard, job.drawing.compose, props)?;
     let rate = storyboard.output.rate;
     let format = VideoFormat { expected_frames: Some(cut.frame_count()), ..VideoFormat::new(size.0, size.1, rate) };
     // Names that are taken, folders that are missing: known before anything is rendered.

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use image::RgbImage;
 use moue_animation::{
-    AnimationError, Asked, BatchObserver, Device, Observer, PAINTED_SIDE, PaintJob, Painted, Painting, Renderer as _,
-    SchedulerKind,
+    AnimationError, Asked, BatchObserver, Compose, Device, LinearMap, Observer, PAINTED_SIDE, PaintJob, Painted,
+    Painting, Renderer as _, SchedulerKind,
 };
 use moue_engine::CancelToken;
 use moue_models::{ModelFile, ModelFolder, process_environment};
-use moue_storyboard::{Character, Scheduler, Storyboard};
-use moue_timeline::Expression;
+use moue_storyboard::{Character, Region, Scheduler, Shot, Storyboard};
+use moue_timeline::{Expression, FlameExpression};
 use serde_json::Value;
 
 use crate::stage::Stage;
@@ -20,57 +20,91 @@ use crate::{Drawing, FilmError, PaintedFrame, Props, ShotFrames, digest};
 /// Where painted frames lie, and how new ones are painted.
 pub(crate) struct Paintings {
     folder: PathBuf,
+    /// Side of squares that are the frame.
     side: u32,
     painting: Painting,
     device: Device,
-    /// What the models and the machine make of a frame.
+    compose: Option<Compose>,
+    map: Option<LinearMap>,
+    /// What the models and the machine make of squares that are the frame, and of those that go into the picture.
     look: String,
-    /// What the folders of shots' frames are called, where somebody else has painted them.
-    known: Option<Vec<Option<String>>>,
+    pasted_look: String,
 }
+
+/// What becomes of the squares that are painted for a shot: what was asked for, else what its framing needs.
+pub(crate) fn composition(shot: &Shot, asked: Option<Compose>) -> Compose {
+    let is_face = [shot.framing.from, shot.framing.to].iter().all(|view| view.region == Region::Face);
+    asked.unwrap_or(if is_face { Compose::Crop } else { Compose::Paste })
+}
+
+/// The folder of keyframes beside the paintings. Their names are hashes of all that they depend on, so that shots share
+/// what they have in common.
+pub const KEYFRAMES: &str = "keyframes";
 
 /// The file of a shot's frame in the folder of its painted frames.
 pub fn frame_path(folder: &Path, frame: u64) -> PathBuf {
     folder.join(format!("{frame:06}.png"))
 }
 
-/// The side of painted frames for films of a size.
-fn side(size: (u32, u32)) -> u32 {
-    // The networks take multiples of 64 pixels that they were trained on; small models have small pictures.
-    (size.0.min(size.1) / 64 * 64).clamp(64, PAINTED_SIDE)
-}
-
 impl Paintings {
     /// Frames are kept in `folder`, for films of `size`.
     pub fn new(folder: PathBuf, size: (u32, u32), drawing: &Drawing, props: &Props) -> Result<Self, FilmError> {
-        let side = side(size);
-        let Drawing { painting, device, .. } = drawing;
-        let models = ModelFolder::find(painting.models.as_deref(), &process_environment)
+        let models = ModelFolder::find(drawing.painting.models.as_deref(), &process_environment)
             .map_err(moue_animation::DiffusionError::from)
             .map_err(AnimationError::from)?;
-        let mut look = format!("{} {side} {device} {:?}", digest::program(), painting.precision);
+        let mut hashed = Vec::new();
         for file in ModelFile::ALL {
             if let Some(path) = models.path(file) {
-                look += &format!(" {} {}", file.path(), props.digest(&path)?);
+                hashed.push((file.path().to_owned(), props.digest(&path)?));
             }
         }
-        let look = digest::of_text(&look);
-        Ok(Self { folder, side, painting: painting.clone(), device: *device, look, known: None })
+        Ok(Self::of_models(folder, size, drawing, &hashed))
     }
 
-    /// Frames that lie in `folder` already, in a folder for each shot: no models are needed.
-    pub fn painted(folder: PathBuf, size: (u32, u32), drawing: &Drawing, shots: Vec<Option<String>>) -> Self {
-        let Drawing { painting, device, .. } = drawing;
-        let (painting, known) = (painting.clone(), Some(shots));
-        Self { folder, side: side(size), painting, device: *device, look: String::new(), known }
+    /// The same by the models' names and hashes alone: enough for frames that have been painted elsewhere.
+    pub fn of_models(folder: PathBuf, size: (u32, u32), drawing: &Drawing, models: &[(String, String)]) -> Self {
+        // The networks take multiples of 64 pixels that they were trained on; small models have small pictures.
+        let side = (size.0.min(size.1) / 64 * 64).clamp(64, PAINTED_SIDE);
+        let Drawing { painting, device, compose, map } = drawing;
+        // What does not change a painting is left out: where models lie, how many frames are painted at once, what
+        // becomes of it.
+        let settings =
+            Painting { models: None, keyframes: None, batch: None, side: None, detail: 0.0, ..painting.clone() };
+        let files: String = models.iter().map(|(name, hash)| format!(" {name} {hash}")).collect();
+        let look =
+            |side: &str| digest::of_text(&format!("{} {side} {device} {settings:?} {map:?}{files}", digest::program()));
+        let pasted_side = painting.side.map_or("its own".to_owned(), |side| side.to_string());
+        Self {
+            folder,
+            side,
+            painting: painting.clone(),
+            device: *device,
+            map: map.clone(),
+            compose: *compose,
+            look: look(&side.to_string()),
+            pasted_look: look(&pasted_side),
+        }
     }
 
-    /// A hash of what the models and the machine make of a frame.
-    pub fn look(&self) -> &str {
-        &self.look
+    /// What pictures depend on beside the storyboard, hashed.
+    pub fn look(&self) -> String {
+        match (self.compose, self.painting.side, self.painting.detail) {
+            (None, None, 0.0) => self.look.clone(),
+            (compose, side, detail) => digest::of_text(&format!("{} {compose:?} {side:?} {detail}", self.look)),
+        }
     }
 
-    /// Side of the frames in pixels.
+    /// How much of a portrait's own detail was asked for.
+    pub fn detail(&self) -> f32 {
+        self.painting.detail
+    }
+
+    /// What becomes of the squares of a shot.
+    pub fn composition(&self, shot: &Shot) -> Compose {
+        composition(shot, self.compose)
+    }
+
+    /// Side of squares that are the frame, in pixels.
     pub fn side(&self) -> u32 {
         self.side
     }
@@ -78,19 +112,32 @@ impl Paintings {
     /// The folder of a shot's frames. Its name is a hash of all that they depend on; neither the framing nor the film's
     /// size is among that.
     pub fn of(&self, storyboard: &Storyboard, shot: usize, props: &Props) -> Result<PathBuf, FilmError> {
-        if let Some(name) = self.known.as_ref().and_then(|known| known.get(shot)).and_then(Option::as_ref) {
-            return Ok(self.folder.join(name));
-        }
         let key = storyboard.key(shot);
         let mut content: Value = serde_json::from_str(&key.content).unwrap_or_default();
         if let Value::Object(content) = &mut content {
             ["framing", "output", "frames"].iter().for_each(|part| drop(content.remove(*part)));
         }
-        let mut text = format!("{} {content}", self.look);
+        let look = match self.composition(&storyboard.shots[shot]) {
+            Compose::Crop => &self.look,
+            Compose::Paste => &self.pasted_look,
+        };
+        let mut text = format!("{look} {content}");
+        if self.conditioning(&storyboard.cast[storyboard.shots[shot].character])?.has_keyframes() {
+            // A shot that goes on for longer may have keyframes more, which frames before the end look at.
+            text += &format!(" of {}", storyboard.shots[shot].rendered_frames());
+        }
         for file in &key.files {
             text += &props.digest(file)?;
         }
         Ok(self.folder.join(&digest::of_text(&text)[..32]))
+    }
+
+    /// The file of a character's face at rest, by which the colours of the others are fitted.
+    pub fn at_rest(&self, character: &Character, props: &Props) -> Result<PathBuf, FilmError> {
+        let settings = Painting { models: None, keyframes: None, batch: None, detail: 0.0, ..self.settings(character) };
+        let (seed, face) = (character.rendering.seed, character.face);
+        let text = format!("{} {settings:?} {seed} {face:?} {}", self.pasted_look, props.digest(&character.portrait)?);
+        Ok(self.folder.join(&digest::of_text(&text)[..32]).join("rest.png"))
     }
 
     /// Paints those frames of a character's shots that are not there yet; `kept` is told each, and may end the work.
@@ -99,6 +146,32 @@ impl Paintings {
         stage: &Stage<'_>,
         character: usize,
         wanted: &ShotFrames,
+        kept: &mut dyn FnMut(PaintedFrame<'_>) -> ControlFlow<()>,
+        observer: &dyn Observer,
+        token: &CancelToken,
+    ) -> Result<(), FilmError> {
+        // Squares of one size after those of another: they are other networks to the memory.
+        for compose in [Compose::Crop, Compose::Paste] {
+            let is_so = |shot: &usize| self.composition(&stage.storyboard.shots[*shot]) == compose;
+            let shots: Vec<(usize, &[u64])> = wanted
+                .iter()
+                .filter(|(shot, _)| is_so(shot))
+                .map(|(shot, frames)| (*shot, frames.as_slice()))
+                .collect();
+            if !shots.is_empty() {
+                self.paint_squares(stage, character, compose, &shots, kept, observer, token)?;
+            }
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "whom, how, what, and who watches")]
+    fn paint_squares(
+        &self,
+        stage: &Stage<'_>,
+        character: usize,
+        compose: Compose,
+        wanted: &[(usize, &[u64])],
         kept: &mut dyn FnMut(PaintedFrame<'_>) -> ControlFlow<()>,
         observer: &dyn Observer,
         token: &CancelToken,
@@ -114,20 +187,37 @@ impl Paintings {
                 missing.push((*shot, folder, frames));
             }
         }
-        let total: usize = missing.iter().map(|(_, _, frames)| frames.len()).sum();
+        let at_rest = match compose {
+            Compose::Crop => None,
+            Compose::Paste => Some(self.at_rest(character, props)?).filter(|path| !path.exists()),
+        };
+        let total = missing.iter().map(|(_, _, frames)| frames.len()).sum::<usize>() + at_rest.iter().count();
         if total == 0 {
             return Ok(());
         }
-        let portrait = props.portrait(&character.portrait, character.face)?;
-        let painting = self.settings(character);
-        let size = (self.side, self.side);
-        let job = PaintJob { painting: &painting, device: self.device, seed: character.rendering.seed, size };
-        let painted = Painted::new(&job, &portrait, total as u64, observer, token)?;
+        let mut painted = self.painter(character, compose, props, total as u64, observer, token)?;
         observer.started(total as u64);
         let mut done = 0;
+        let make_folder = |folder: &Path| {
+            let action = "making a folder";
+            std::fs::create_dir_all(folder).map_err(|source| FilmError::Keep {
+                path: self.folder.clone(),
+                action,
+                source,
+            })
+        };
+        if let Some(path) = at_rest {
+            let rest = Asked { index: 0, expression: Expression::NEUTRAL, flame: FlameExpression::NEUTRAL };
+            let mut picture = [painted.new_frame()];
+            painted.render(&[rest], &mut picture, &Steps { observer, token })?;
+            path.parent().map(make_folder).transpose()?;
+            moue_media::save_png(&picture[0], &path, true)?;
+            done += 1;
+            observer.rendered(done);
+        }
         for (shot, folder, frames) in missing {
-            let keep = |action| move |source| FilmError::Keep { path: self.folder.clone(), action, source };
-            std::fs::create_dir_all(&folder).map_err(keep("making a folder"))?;
+            make_folder(&folder)?;
+            self.begin(&mut painted, stage, shot, token)?;
             let scene = stage.scene(shot, observer, token)?;
             for batch in frames.chunks(painted.batch().max(1)) {
                 if token.is_finishing() {
@@ -152,6 +242,48 @@ impl Paintings {
         Ok(())
     }
 
+    /// A character, ready to be painted in about so many frames.
+    pub fn painter(
+        &self,
+        character: &Character,
+        compose: Compose,
+        props: &Props,
+        frames: u64,
+        observer: &dyn Observer,
+        token: &CancelToken,
+    ) -> Result<Painted, FilmError> {
+        let portrait = props.portrait(&character.portrait, character.face)?;
+        let painting = self.settings(character);
+        let size = match compose {
+            Compose::Crop => Some((self.side, self.side)),
+            Compose::Paste => self.painting.side.map(|side| (side, side)),
+        };
+        let (device, seed) = (self.device, character.rendering.seed);
+        let job = PaintJob { painting: &painting, device, seed, size, map: self.map.as_ref() };
+        Ok(Painted::new(&job, &portrait, frames, observer, token)?)
+    }
+
+    /// Gets a painter ready for a shot of its character: keyframes follow from all frames of the shot, and lie beside
+    /// the paintings.
+    pub fn begin(
+        &self,
+        painted: &mut Painted,
+        stage: &Stage<'_>,
+        shot: usize,
+        token: &CancelToken,
+    ) -> Result<(), FilmError> {
+        let expressions = stage.flame(shot, token)?;
+        let keyframes = self.folder.join(KEYFRAMES);
+        painted.begin(&ShotJob { expressions: Some(&expressions), keyframes: Some(&keyframes) });
+        Ok(())
+    }
+
+    /// How the frames of a character are kept steady.
+    pub fn conditioning(&self, character: &Character) -> Result<TemporalConditioning, FilmError> {
+        let painting = self.settings(character);
+        Ok(painting.conditioning.settled(!painting.no_reference)?)
+    }
+
     /// What the storyboard says of this face over what the command line says of all.
     fn settings(&self, character: &Character) -> Painting {
         let own = character.rendering.diffusion;
@@ -174,9 +306,9 @@ impl Paintings {
 }
 
 /// Passes a renderer's steps on, and ends it where the run was told to stop at once.
-struct Steps<'a> {
-    observer: &'a dyn Observer,
-    token: &'a CancelToken,
+pub(crate) struct Steps<'a> {
+    pub observer: &'a dyn Observer,
+    pub token: &'a CancelToken,
 }
 
 impl BatchObserver for Steps<'_> {

@@ -27,14 +27,14 @@ pub fn panels(
     observer: &dyn FilmObserver,
     token: &CancelToken,
 ) -> Result<Vec<RgbImage>, FilmError> {
-    let size = film_size(storyboard, props)?;
+    let size = film_size(storyboard, drawing.compose, props)?;
     let panels = storyboard.panels();
     let (mut paintings, mut kept) = (None, None);
     if storyboard.output.renderer == Renderer::Diffusion {
         let keep = kept.insert(Keep::open(keep, false)?);
         paintings = Some(Arc::new(Paintings::new(keep.painted(), size, drawing, props)?));
     }
-    let stage = Stage::new(storyboard, props, drawing.map.as_ref(), paintings.clone())?;
+    let stage = Stage::new(storyboard, props, drawing.map.as_ref(), paintings.clone(), size);
     if let Some(paintings) = &paintings {
         let mut wanted: BTreeMap<usize, BTreeMap<usize, Vec<u64>>> = BTreeMap::new();
         for panel in &panels {

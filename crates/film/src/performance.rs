@@ -25,22 +25,23 @@ pub fn shot_track(
     token: &CancelToken,
 ) -> Result<Track, FilmError> {
     let timeline = storyboard.timeline(shot, |motion| props.track(&motion.path, observer, token))?;
-    track_of(storyboard, shot, &timeline, frames, map, observer)
+    track_of(storyboard, shot, &timeline, frames, storyboard.output.renderer, map, observer)
 }
 
-/// The same with the timeline at hand.
+/// The same with the timeline at hand, for any renderer.
 pub(crate) fn track_of(
     storyboard: &Storyboard,
     shot: usize,
     timeline: &ShotTimeline,
     frames: u64,
+    renderer: Renderer,
     map: Option<&LinearMap>,
     observer: &dyn Observer,
 ) -> Result<Track, FilmError> {
     let name = &storyboard.shots[shot].name;
     let wrong = |problem| FilmError::Performance { shot: name.clone(), problem };
     let track = timeline.track(frames.max(1)).map_err(wrong)?;
-    let family = match storyboard.output.renderer {
+    let family = match renderer {
         Renderer::Mesh => Family::Arkit,
         Renderer::Diffusion => Family::Flame,
     };

@@ -79,7 +79,7 @@ impl Props {
     ) -> Result<Arc<Track>, FilmError> {
         self.tracks.get(path.to_owned(), path, || {
             let job = MotionJob { smoothing: None, rest: None, ..MotionJob::plain(Source::from(path)) };
-            Ok(Arc::new(Motion::load(&job, None, &self.tracker, observer, token)?.track))
+            Ok(Arc::new(Motion::load(&job, &[], &self.tracker, observer, token)?.track))
         })
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use moue_animation::{AnimationError, Broadcast};
+use moue_animation::{AnimationError, Broadcast, Compose};
 use moue_engine::CancelToken;
 use moue_media::{Output, Sink, VideoFormat};
 use moue_storyboard::{Renderer, Storyboard};
@@ -54,16 +54,15 @@ impl<'a> Shoot<'a> {
         workers: Option<usize>,
         props: &'a Props,
     ) -> Result<Self, FilmError> {
-        let size = film_size(storyboard, props)?;
+        let size = film_size(storyboard, drawing.compose, props)?;
         let paintings = match storyboard.output.renderer {
             Renderer::Mesh => None,
             Renderer::Diffusion => Some(Paintings::new(painted.to_owned(), size, drawing, props)?),
         };
-        Self::with(storyboard, cut, drawing, paintings, workers, props)
+        Ok(Self::with(storyboard, cut, drawing, paintings, size, workers, props))
     }
 
-    /// The same where the frames have been painted elsewhere: below `painted`, in a folder for each shot under the name
-    /// that [`Self::painted`] gave it there. No models are needed.
+    /// The same where the frames have been painted elsewhere and lie below `painted`: the models' names and hashes do.
     ///
     /// # Errors
     /// The first shot's portrait, which may give the size, cannot be read.
@@ -71,13 +70,13 @@ impl<'a> Shoot<'a> {
         storyboard: &'a Storyboard,
         cut: &'a Cut<'a>,
         drawing: &'a Drawing,
-        (painted, shots): (&Path, Vec<Option<String>>),
+        (painted, models): (&Path, &[(String, String)]),
         workers: Option<usize>,
         props: &'a Props,
     ) -> Result<Self, FilmError> {
-        let size = film_size(storyboard, props)?;
-        let paintings = Paintings::painted(painted.to_owned(), size, drawing, shots);
-        Self::with(storyboard, cut, drawing, Some(paintings), workers, props)
+        let size = film_size(storyboard, drawing.compose, props)?;
+        let paintings = Paintings::of_models(painted.to_owned(), size, drawing, models);
+        Ok(Self::with(storyboard, cut, drawing, Some(paintings), size, workers, props))
     }
 
     fn with(
@@ -85,13 +84,14 @@ impl<'a> Shoot<'a> {
         cut: &'a Cut<'a>,
         drawing: &'a Drawing,
         paintings: Option<Paintings>,
+        size: (u32, u32),
         workers: Option<usize>,
         props: &'a Props,
-    ) -> Result<Self, FilmError> {
+    ) -> Self {
         let paintings = paintings.map(Arc::new);
-        let stage = Stage::new(storyboard, props, drawing.map.as_ref(), paintings.clone())?;
+        let stage = Stage::new(storyboard, props, drawing.map.as_ref(), paintings.clone(), size);
         let workers = workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |cores| cores.get()));
-        Ok(Self { storyboard, cut, stage, paintings, workers })
+        Self { storyboard, cut, stage, paintings, workers }
     }
 
     /// Width and height of the frames, in pixels.
@@ -112,7 +112,7 @@ impl<'a> Shoot<'a> {
     /// A file that counts for a shot cannot be read.
     pub fn pieces(&self) -> Result<Vec<Piece>, FilmError> {
         let extra = self.paintings.as_ref().map(|paintings| paintings.look()).unwrap_or_default();
-        pieces(self.storyboard, self.cut, self.stage.size, extra, self.stage.props)
+        pieces(self.storyboard, self.cut, self.stage.size, &extra, self.stage.props)
     }
 
     /// The folder of a shot's painted frames, named by the hash of all that they depend on; the mesh renderer has none.
@@ -122,6 +122,20 @@ impl<'a> Shoot<'a> {
     pub fn painted(&self, shot: usize) -> Result<Option<PathBuf>, FilmError> {
         let paintings = self.paintings.as_ref();
         paintings.map(|paintings| paintings.of(self.storyboard, shot, self.stage.props)).transpose()
+    }
+
+    /// The file of the face at rest by which the colours of a shot's paintings are fitted; only paintings that are put
+    /// into the picture have one.
+    ///
+    /// # Errors
+    /// The portrait cannot be read.
+    pub fn at_rest(&self, shot: usize) -> Result<Option<PathBuf>, FilmError> {
+        let Some(paintings) = &self.paintings else { return Ok(None) };
+        let own = &self.storyboard.shots[shot];
+        match paintings.composition(own) {
+            Compose::Crop => Ok(None),
+            Compose::Paste => paintings.at_rest(&self.storyboard.cast[own.character], self.stage.props).map(Some),
+        }
     }
 
     /// Paints those frames that are not there yet, one character after the other: their models are large. `kept` is told

@@ -1,17 +1,20 @@
 //! Where shots are drawn, frame by frame.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use image::imageops::{self, FilterType};
 use image::{GenericImage, Rgb, RgbImage};
-use moue_animation::{AnimationError, Layout, LinearMap, MAX_SIDE, MIN_SIDE, Observer, PAINTED_SIDE};
+use moue_animation::{
+    AnimationError, Compose, Composer, Layout, LinearMap, MAX_SIDE, MIN_SIDE, Observer, PAINTED_SIDE, Portrait,
+};
 use moue_engine::CancelToken;
 use moue_mesh::{MeshRenderer, View};
 use moue_storyboard::{FilmFrame, Layer, OutputSize, Region, Renderer, ShotTimeline, Storyboard};
-use moue_timeline::{Expression, Interpolation, Shape, Track};
+use moue_timeline::{Expression, FlameExpression, Interpolation, Shape, Track};
 
 use crate::framing::Move;
-use crate::paintings::Paintings;
+use crate::paintings::{Paintings, composition};
 use crate::performance::track_of;
 use crate::{FilmError, Props};
 
@@ -23,11 +26,17 @@ const PREPARED: usize = 8;
 const FINER: f64 = 1.5;
 
 /// Width and height of a film's frames, in pixels.
-pub(crate) fn film_size(storyboard: &Storyboard, props: &Props) -> Result<(u32, u32), FilmError> {
-    match (storyboard.output.size, storyboard.output.renderer) {
-        (OutputSize::Pixels { width, height }, _) => Ok((width, height)),
-        (OutputSize::Source, Renderer::Diffusion) => Ok((PAINTED_SIDE, PAINTED_SIDE)),
-        (OutputSize::Source, Renderer::Mesh) => {
+pub(crate) fn film_size(
+    storyboard: &Storyboard,
+    compose: Option<Compose>,
+    props: &Props,
+) -> Result<(u32, u32), FilmError> {
+    let first_is_square = storyboard.output.renderer == Renderer::Diffusion
+        && storyboard.shots.first().is_none_or(|shot| composition(shot, compose) == Compose::Crop);
+    match storyboard.output.size {
+        OutputSize::Pixels { width, height } => Ok((width, height)),
+        OutputSize::Source if first_is_square => Ok((PAINTED_SIDE, PAINTED_SIDE)),
+        OutputSize::Source => {
             let character = &storyboard.cast[storyboard.shots.first().map_or(0, |shot| shot.character)];
             let portrait = props.portrait(&character.portrait, character.face)?;
             let (width, height) = portrait.image.dimensions();
@@ -69,9 +78,9 @@ impl<'a> Stage<'a> {
         props: &'a Props,
         map: Option<&'a LinearMap>,
         paintings: Option<Arc<Paintings>>,
-    ) -> Result<Self, FilmError> {
-        let size = film_size(storyboard, props)?;
-        Ok(Self { storyboard, props, map, paintings, size, ready: Mutex::default(), prepared: Mutex::default() })
+        size: (u32, u32),
+    ) -> Self {
+        Self { storyboard, props, map, paintings, size, ready: Mutex::default(), prepared: Mutex::default() }
     }
 
     /// Gets a shot ready to be drawn.
@@ -89,12 +98,25 @@ impl<'a> Stage<'a> {
         Ok(scene)
     }
 
+    /// What the diffusion renderer is asked for in all frames of a shot.
+    pub fn flame(&self, shot: usize, token: &CancelToken) -> Result<Vec<FlameExpression>, FilmError> {
+        let (frames, observer) = (self.storyboard.shots[shot].rendered_frames(), &());
+        let timeline = self.storyboard.timeline(shot, |motion| self.props.track(&motion.path, observer, token))?;
+        let track = track_of(self.storyboard, shot, &timeline, frames, Renderer::Diffusion, self.map, observer)?;
+        Ok((0..frames).map(|frame| flame_at(&track, frame)).collect())
+    }
+
     fn prepare(&self, shot: usize, observer: &dyn Observer, token: &CancelToken) -> Result<Scene, FilmError> {
         let own = &self.storyboard.shots[shot];
         let timeline = self.storyboard.timeline(shot, |motion| self.props.track(&motion.path, observer, token))?;
-        let track = track_of(self.storyboard, shot, &timeline, own.rendered_frames(), self.map, observer)?;
+        let renderer = self.storyboard.output.renderer;
+        let track = |renderer, observer| {
+            track_of(self.storyboard, shot, &timeline, own.rendered_frames(), renderer, self.map, observer)
+        };
         let background = Rgb(self.storyboard.output.background);
-        if let Some(paintings) = &self.paintings {
+        if let Some(paintings) = &self.paintings
+            && paintings.composition(own) == Compose::Crop
+        {
             let is_face = |view: moue_storyboard::View| view.region == Region::Face;
             if !is_face(own.framing.from) || !is_face(own.framing.to) {
                 let found = if is_face(own.framing.from) { own.framing.to } else { own.framing.from };
@@ -107,41 +129,40 @@ impl<'a> Stage<'a> {
             }
             let view = Move::in_painting(own.framing, paintings.side(), self.size);
             let look = Look::Painted(paintings.of(self.storyboard, shot, self.props)?);
+            let track = track(renderer, observer)?;
             return Ok(Scene { timeline, track, view, look, rest: None, background });
         }
         let character = &self.storyboard.cast[own.character];
         let portrait = self.props.portrait(&character.portrait, character.face)?;
         let view = Move::in_portrait(own.framing, &portrait, self.size)
             .map_err(|source| AnimationError::Face { path: portrait.path.clone(), source: Box::new(source) })?;
-        let measured = portrait.measured();
-        let mut renderers = Vec::new();
-        if view.is_still() {
-            let layout = view.layout(timeline.framing(0));
-            let (_, _, width, height) = layout.inner;
-            let exact = View { origin: layout.origin, scale: layout.scale };
-            renderers.push((layout.scale, self.renderer(own.character, &portrait, exact, (width, height))?));
-        } else {
-            let (least, most) = view.scales();
-            let mut scale = most;
-            loop {
-                let seen = View { origin: [0.0, 0.0], scale };
-                renderers.push((scale, self.renderer(own.character, &portrait, seen, (1, 1))?));
-                scale /= FINER;
-                // Enlarging happens in sampling: there is nothing finer than the picture's own pixels.
-                if scale < least || scale * FINER > 1.0 && scale > 1.0 {
-                    break;
-                }
-            }
-        }
-        let rest = character.rendering.relative.then_some(measured);
-        Ok(Scene { timeline, track, view, look: Look::Mesh(renderers), rest, background })
+        let views = Views::of(&view, &timeline);
+        let Some(paintings) = &self.paintings else {
+            let renderers = views.each(|view, size| self.renderer(own.character, &portrait, view, size))?;
+            let rest = character.rendering.relative.then(|| portrait.measured());
+            let track = track(renderer, observer)?;
+            return Ok(Scene { timeline, track, view, look: Look::Mesh(renderers), rest, background });
+        };
+        // The mesh turns the head and knows where the jaw is; what it cannot follow was told of with the other track.
+        let contour = track(Renderer::Mesh, &())?;
+        let track = track(renderer, observer)?;
+        let look = Look::Composed(Composition {
+            folder: paintings.of(self.storyboard, shot, self.props)?,
+            at_rest: paintings.at_rest(character, self.props)?,
+            detail: paintings.detail(),
+            portrait,
+            views,
+            contour,
+            composers: Mutex::default(),
+        });
+        Ok(Scene { timeline, track, view, look, rest: None, background })
     }
 
     /// A renderer made for a view; the same one where it is known.
     fn renderer(
         &self,
         character: usize,
-        portrait: &moue_animation::Portrait,
+        portrait: &Portrait,
         view: View,
         size: (u32, u32),
     ) -> Result<Arc<MeshRenderer>, FilmError> {
@@ -182,7 +203,75 @@ enum Look {
     /// whose view does not move.
     Mesh(Vec<(f64, Arc<MeshRenderer>)>),
     /// Frames that were painted before.
-    Painted(std::path::PathBuf),
+    Painted(PathBuf),
+    /// The same, put into the portrait.
+    Composed(Composition),
+}
+
+/// Puts a shot's painted frames into its portrait.
+struct Composition {
+    folder: PathBuf,
+    /// The painting by which colours are fitted. It is there when the first frame is drawn, not before.
+    at_rest: PathBuf,
+    detail: f32,
+    portrait: Arc<Portrait>,
+    views: Views,
+    /// What the mesh follows meanwhile: the head, and the jaw at the edge of the painting.
+    contour: Track,
+    composers: Mutex<Option<Composers>>,
+}
+
+/// What was made for several scales.
+type Composers = Arc<Vec<(f64, Composer)>>;
+
+impl Composition {
+    fn composers(&self) -> Result<Composers, FilmError> {
+        let mut composers = self.composers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(made) = &*composers {
+            return Ok(Arc::clone(made));
+        }
+        let at_rest = moue_media::load_picture(&self.at_rest)?.image;
+        let made = self.views.each(|view, size| {
+            let composer = Composer::new(&self.portrait, view, size)?.matched(&at_rest);
+            Ok::<_, FilmError>(composer.detailed(self.detail, at_rest.width()))
+        })?;
+        Ok(Arc::clone(composers.insert(Arc::new(made))))
+    }
+}
+
+/// The views that a portrait is prepared for, the finest first: exactly the one of a shot whose view does not move, else
+/// some at different scales.
+struct Views(Vec<(View, (u32, u32))>);
+
+impl Views {
+    fn of(moved: &Move, timeline: &ShotTimeline) -> Self {
+        if moved.is_still() {
+            let layout = moved.layout(timeline.framing(0));
+            let (_, _, width, height) = layout.inner;
+            return Self(vec![(View { origin: layout.origin, scale: layout.scale }, (width, height))]);
+        }
+        let (least, most) = moved.scales();
+        let mut views = Vec::new();
+        let mut scale = most;
+        loop {
+            views.push((View { origin: [0.0, 0.0], scale }, (1, 1)));
+            scale /= FINER;
+            // Enlarging happens in sampling: there is nothing finer than the picture's own pixels.
+            if scale < least || scale * FINER > 1.0 && scale > 1.0 {
+                return Self(views);
+            }
+        }
+    }
+
+    /// What is made for each of them, with its scale.
+    fn each<T, E>(&self, make: impl Fn(View, (u32, u32)) -> Result<T, E>) -> Result<Vec<(f64, T)>, E> {
+        self.0.iter().map(|(view, size)| Ok((view.scale, make(*view, *size)?))).collect()
+    }
+}
+
+/// The coarsest of what was made for several scales that is fine enough.
+fn fine_enough<T>(made: &[(f64, T)], scale: f64) -> Option<&T> {
+    made.iter().rev().find(|(own, _)| *own >= scale * 0.999).or(made.first()).map(|(_, made)| made)
 }
 
 impl Scene {
@@ -196,6 +285,15 @@ impl Scene {
                 let painting = moue_media::load_picture(&path)?.image;
                 self.place(&placed(&painting, &layout), &layout, into)
             }
+            Look::Composed(composition) => {
+                let composers = composition.composers()?;
+                let Some(composer) = fine_enough(&composers, layout.scale) else { return Ok(()) };
+                let path = crate::paintings::frame_path(&composition.folder, frame);
+                let painting = moue_media::load_picture(&path)?.image;
+                let contour = &composition.contour;
+                let expression = contour.sample(time_of(contour, frame), Interpolation::Linear);
+                self.draw_through(&layout, into, |view, into| composer.draw_in(view, &painting, &expression, into))
+            }
         }
     }
 
@@ -207,32 +305,40 @@ impl Scene {
         into: &mut RgbImage,
     ) -> Result<(), FilmError> {
         let expression = self.expression(frame);
-        // The coarsest that is fine enough.
-        let fit = renderers.iter().rev().find(|(scale, _)| *scale >= layout.scale * 0.999).or(renderers.first());
-        let Some((_, renderer)) = fit else { return Ok(()) };
-        let draw = |into: &mut RgbImage| {
-            if self.view.is_still() {
-                return renderer.render(&expression, into);
-            }
-            renderer.render_in(View { origin: layout.origin, scale: layout.scale }, &expression, into)
-        };
+        let Some(renderer) = fine_enough(renderers, layout.scale) else { return Ok(()) };
+        self.draw_through(layout, into, |view, into| {
+            let drawn = if self.view.is_still() {
+                renderer.render(&expression, into)
+            } else {
+                renderer.render_in(view, &expression, into)
+            };
+            Ok(drawn?)
+        })
+    }
+
+    /// Draws what a layout shows of the picture, and the background around it.
+    fn draw_through(
+        &self,
+        layout: &Layout,
+        into: &mut RgbImage,
+        draw: impl Fn(View, &mut RgbImage) -> Result<(), AnimationError>,
+    ) -> Result<(), FilmError> {
+        let view = View { origin: layout.origin, scale: layout.scale };
         if layout.is_full() {
-            return Ok(draw(into).map_err(AnimationError::from)?);
+            return Ok(draw(view, into)?);
         }
         let mut picture = RgbImage::new(layout.inner.2, layout.inner.3);
-        draw(&mut picture).map_err(AnimationError::from)?;
+        draw(view, &mut picture)?;
         self.place(&picture, layout, into)
     }
 
     /// What the face is asked for at a frame, in either family of coefficients.
-    pub fn asked(&self, frame: u64) -> (Expression, moue_timeline::FlameExpression) {
+    pub fn asked(&self, frame: u64) -> (Expression, FlameExpression) {
         (self.expression(frame), self.flame(frame))
     }
 
     fn expression(&self, frame: u64) -> Expression {
-        let times = self.track.times();
-        let time = times.get(usize::try_from(frame).unwrap_or(usize::MAX)).or(times.last()).copied().unwrap_or(0.0);
-        let mut expression = self.track.sample(time, Interpolation::Linear);
+        let mut expression = self.track.sample(time_of(&self.track, frame), Interpolation::Linear);
         if let Some(rest) = &self.rest {
             for shape in Shape::ALL {
                 expression.set(shape, expression.get(shape) + rest.get(shape));
@@ -242,10 +348,8 @@ impl Scene {
     }
 
     /// What the diffusion renderer is asked for at a frame.
-    pub fn flame(&self, frame: u64) -> moue_timeline::FlameExpression {
-        let times = self.track.times();
-        let time = times.get(usize::try_from(frame).unwrap_or(usize::MAX)).or(times.last()).copied().unwrap_or(0.0);
-        self.track.sample_flame(time, Interpolation::Linear).constrained()
+    pub fn flame(&self, frame: u64) -> FlameExpression {
+        flame_at(&self.track, frame)
     }
 
     /// Puts the picture where it belongs, and the background around it.
@@ -259,6 +363,17 @@ impl Scene {
         debug_assert!(fits.is_ok(), "a layout keeps the picture inside its frame");
         Ok(())
     }
+}
+
+/// The time of a frame in a track with a row for each; after the last one, that of the last.
+fn time_of(track: &Track, frame: u64) -> f64 {
+    let times = track.times();
+    times.get(usize::try_from(frame).unwrap_or(usize::MAX)).or(times.last()).copied().unwrap_or(0.0)
+}
+
+/// A frame of a shot's track, which has a row for each.
+fn flame_at(track: &Track, frame: u64) -> FlameExpression {
+    track.sample_flame(time_of(track, frame), Interpolation::Linear).constrained()
 }
 
 /// The part of a picture that a layout shows, at the size at which it does.

@@ -296,6 +296,16 @@ pub enum MediaError {
         /// What was found and what was expected.
         problem: String,
     },
+    /// A part that does not go with the others.
+    #[error("{path}: {problem}\nhint: {hint}")]
+    Part {
+        /// The part, or a frame in it.
+        path: PathBuf,
+        /// What was found and what was expected.
+        problem: String,
+        /// What to do.
+        hint: &'static str,
+    },
     /// There is nothing to hear in it.
     #[error("{path}: there is no sound in it\nhint: name a file with sound, or leave the sound out")]
     NoSound {

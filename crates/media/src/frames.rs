@@ -50,30 +50,30 @@ impl Pattern {
     }
 
     /// `00000.png` and so on.
-    fn plain() -> Self {
+    pub(crate) fn plain() -> Self {
         Self { prefix: String::new(), digits: 5, suffix: ".png".to_owned() }
     }
 
-    fn name(&self, index: u64) -> String {
+    pub(crate) fn name(&self, index: u64) -> String {
         let Self { prefix, digits, suffix } = self;
         format!("{prefix}{index:0digits$}{suffix}")
     }
 
     /// The number in a name that this pattern makes.
-    fn index(&self, name: &str) -> Option<u64> {
+    pub(crate) fn index(&self, name: &str) -> Option<u64> {
         let number = name.strip_prefix(&self.prefix)?.strip_suffix(&self.suffix)?;
         number.parse().ok().filter(|index| self.name(*index) == name)
     }
 
     /// The names in `folder` that fit, and those that do not.
-    fn sort(&self, folder: &Path) -> io::Result<(Vec<String>, Vec<String>)> {
+    pub(crate) fn sort(&self, folder: &Path) -> io::Result<(Vec<String>, Vec<String>)> {
         let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
         Ok(names.collect::<io::Result<Vec<_>>>()?.into_iter().partition(|name| self.index(name).is_some()))
     }
 }
 
 /// Frames written into a temporary folder.
-struct Writer {
+pub(crate) struct Writer {
     path: PathBuf,
     pattern: Pattern,
     folder: TempDir,
@@ -85,13 +85,27 @@ struct Writer {
 impl Writer {
     fn write(&mut self, frame: &RgbImage) -> Result<(), MediaError> {
         check_frame(&self.path, &self.format, frame)?;
-        let file = self.folder.path().join(self.pattern.name(self.frames));
+        let file = self.next();
         let failed = |error| MediaError::from_io(&self.path, "writing a frame", error);
         // Speed before size: these files are made by the hundred, to be read by the next program.
         write_png(frame, File::create(&file).map_err(failed)?, &self.path, CompressionType::Fast)?;
         self.bytes += fs::metadata(&file).map_err(failed)?.len();
         self.frames += 1;
         Ok(())
+    }
+
+    /// Takes a frame over as the file that it is.
+    pub(crate) fn copy(&mut self, from: &Path) -> Result<(), MediaError> {
+        let copied = fs::copy(from, self.next());
+        self.bytes += copied.map_err(|error| MediaError::from_io(&self.path, "copying a frame", error))?;
+        self.frames += 1;
+        Ok(())
+    }
+
+    /// The file of the next frame.
+    fn next(&self) -> PathBuf {
+        let number = self.format.part_from.unwrap_or(0) + self.frames;
+        self.folder.path().join(self.pattern.name(number))
     }
 
     fn written(&self) -> Result<Written, MediaError> {
@@ -104,7 +118,7 @@ impl Writer {
 
 /// A folder of frames, which appears as a whole.
 pub(crate) struct FrameFolder {
-    writer: Writer,
+    pub(crate) writer: Writer,
     overwrite: bool,
 }
 
@@ -182,7 +196,7 @@ fn absolute(path: &Path) -> Result<PathBuf, MediaError> {
 
 /// Numbered frames among other files.
 pub(crate) struct FramePattern {
-    writer: Writer,
+    pub(crate) writer: Writer,
     overwrite: bool,
 }
 
@@ -194,8 +208,12 @@ impl FramePattern {
             hint: "write for example shot_%05d.png".to_owned(),
         })?;
         let parent = check_parent(path)?;
-        let (taken, _) =
+        let (mut taken, _) =
             pattern.sort(parent).map_err(|error| MediaError::from_io(path, "listing its folder", error))?;
+        if let Some(first) = format.part_from {
+            let own = first..first.saturating_add(format.expected_frames.unwrap_or(u64::MAX));
+            taken.retain(|name| pattern.index(name).is_some_and(|index| own.contains(&index)));
+        }
         if let Some(first) = taken.iter().min().filter(|_| !overwrite) {
             return Err(MediaError::Exists {
                 path: path.to_owned(),
@@ -216,25 +234,29 @@ impl Sink for FramePattern {
 
     fn finish(self: Box<Self>) -> Result<Written, MediaError> {
         let written = self.writer.written()?;
-        let Writer { path, pattern, folder, frames, .. } = &self.writer;
+        let Writer { path, pattern, folder, format, frames, .. } = &self.writer;
+        let own = format.part_from.unwrap_or(0)..format.part_from.unwrap_or(0) + frames;
         let place = parent(path);
         let failed = |error| cannot_publish(path, error);
-        let (old, _) = pattern.sort(place).map_err(failed)?;
+        let (mut old, _) = pattern.sort(place).map_err(failed)?;
+        if format.part_from.is_some() {
+            old.retain(|name| pattern.index(name).is_some_and(|index| own.contains(&index)));
+        }
         if !old.is_empty() && !self.overwrite {
             return Err(failed(io::ErrorKind::AlreadyExists.into()));
         }
-        for index in 0..*frames {
+        for index in own.clone() {
             let name = pattern.name(index);
             if let Err(error) = put(&folder.path().join(&name), &place.join(&name), self.overwrite) {
                 // Half a clip is of no use; what was overwritten, however, is gone.
-                for index in 0..index {
+                for index in own.start..index {
                     let _ = fs::remove_file(place.join(pattern.name(index)));
                 }
                 return Err(failed(error));
             }
         }
         // Frames of an older, longer clip would look like the end of this one.
-        for name in old.iter().filter(|name| pattern.index(name).is_some_and(|index| index >= *frames)) {
+        for name in old.iter().filter(|name| pattern.index(name).is_some_and(|index| index >= own.end)) {
             fs::remove_file(place.join(name)).map_err(failed)?;
         }
         Ok(written)
@@ -347,6 +369,30 @@ mod tests {
         render(&pattern, &[9, 8], true).unwrap();
         assert_eq!(names(root.path()), ["a_00.png", "a_01.png", "notes.txt"]);
         assert_eq!(image::open(root.path().join("a_00.png")).unwrap().to_rgb8(), *frame(9));
+    }
+
+    #[test]
+    fn a_part_keeps_the_numbers_of_the_whole_and_the_frames_of_other_parts() {
+        let root = tempfile::tempdir().unwrap();
+        let pattern = root.path().join("a_%02d.png");
+        let part = |path: &Path, first: u64, shades: &[u8], overwrite: bool| {
+            let mut format = VideoFormat::new(FORMAT.0, FORMAT.1, FrameRate::FPS_25);
+            (format.part_from, format.expected_frames) = (Some(first), Some(shades.len() as u64));
+            let output = Output::parse(path.to_str().unwrap()).unwrap();
+            let mut sink = output.open(&format, &EncoderSettings::default(), overwrite)?;
+            shades.iter().try_for_each(|shade| sink.write(&frame(*shade)))?;
+            sink.finish()
+        };
+        part(&pattern, 4, &[4, 5], false).unwrap();
+        part(&pattern, 0, &[0, 1], false).unwrap();
+        assert_eq!(names(root.path()), ["a_00.png", "a_01.png", "a_04.png", "a_05.png"]);
+        let error = part(&pattern, 1, &[9, 9], false).unwrap_err().to_string();
+        assert!(error.contains("1 such frames, from 'a_01.png'"), "{error}");
+        part(&pattern, 1, &[9, 9], true).unwrap();
+        assert_eq!(names(root.path()), ["a_00.png", "a_01.png", "a_02.png", "a_04.png", "a_05.png"]);
+        assert_eq!(image::open(root.path().join("a_01.png")).unwrap().to_rgb8(), *frame(9));
+        part(&root.path().join("folder"), 7, &[1], false).unwrap();
+        assert_eq!(names(&root.path().join("folder")), ["00007.png"]);
     }
 
     #[test]

@@ -18,12 +18,15 @@ pub struct VideoFormat {
     /// How many frames will come, if that is known; a contact sheet then looks at fewer of them. The true number may
     /// differ, as it does when a run is cut short.
     pub expected_frames: Option<u64>,
+    /// Of a part of a longer video: the number of its first frame there. Numbered frames keep the numbers of the whole,
+    /// and those of other parts beside them are left alone.
+    pub part_from: Option<u64>,
 }
 
 impl VideoFormat {
     /// A format of unknown length.
     pub fn new(width: u32, height: u32, rate: FrameRate) -> Self {
-        Self { width, height, rate, expected_frames: None }
+        Self { width, height, rate, expected_frames: None, part_from: None }
     }
 }
 

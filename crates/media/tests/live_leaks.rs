@@ -24,26 +24,18 @@ fn show(legs: &mut [Leg], what: &str, is_so: impl Fn(&Leg) -> bool) {
     });
 }
 
-#[test]
-fn reconnects_leave_nothing_behind() {
-    lose_and_return(5, 7);
-}
+/// Streams at once, and the sessions of each: the first, and ten more.
+const LEGS: u64 = 20;
+const SESSIONS: u64 = 11;
 
-/// Takes minutes on a machine with other work.
 #[test]
-#[ignore = "the same for longer"]
 fn two_hundred_reconnects_leave_nothing_behind() {
-    lose_and_return(20, 11);
-}
-
-/// So many legs, each of which has so many sessions.
-fn lose_and_return(legs: u64, most_sessions: u64) {
     let server = Server::up();
     let open = |key: u64| Leg::open(&format!("{}{key}", server.address("plain")), "{}");
-    let mut legs: Vec<_> = (0..legs).map(open).collect();
+    let mut legs: Vec<_> = (0..LEGS).map(open).collect();
     show(&mut legs, "coming alive", |leg| leg.events().iter().any(is_live));
     let before = threads_and_descriptors();
-    for sessions in 2..=most_sessions {
+    for sessions in 2..=SESSIONS {
         server.drop_publisher("plain");
         show(&mut legs, "resuming", |leg| leg.stats().sessions >= sessions);
     }
@@ -54,6 +46,6 @@ fn lose_and_return(legs: u64, most_sessions: u64) {
     });
     for leg in legs {
         let stats = leg.leg.abort();
-        assert!(stats.sessions >= most_sessions, "{stats:?}");
+        assert!(stats.sessions >= SESSIONS, "{stats:?}");
     }
 }

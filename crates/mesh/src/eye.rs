@@ -56,10 +56,8 @@ impl Eye {
         if share == 0.0 {
             return;
         }
-        let points = |edge: &[u16]| edge.iter().map(|&v| stage.moved(model, pose, v)).collect::<Vec<_>>();
-        let opening = Opening::new(&points(self.upper), &points(self.lower), down(model, Vec2::ONE));
+        let opening = self.opening(stage, model, pose);
         let gaze = eye.gaze * stage.texture.scale;
-        let iris = self.iris + gaze;
         let feather = stage.feather();
         let height = opening.height();
         let lashes = lashes(eye.closed) * share * 0.8;
@@ -72,9 +70,8 @@ impl Eye {
             if coverage > 0.0 {
                 let place = stage.texture_position(eye.skull.undo(stage.picture_position(position)));
                 let photo = stage.texture.sample(place);
-                let pull = 1.0 - smoothstep(1.25, 3.2, place.distance(iris) / self.radius);
                 let shade = 0.82 + 0.18 * smoothstep(0.0, 0.35 * height.max(1.0), inside.below_upper);
-                let ball = self.whole.sample(place - gaze * pull).map(|level| level * shade);
+                let ball = self.whole.sample(self.part_at(place, gaze)).map(|level| level * shade);
                 *pixel = mix(*pixel, mix(photo, ball, share), coverage);
             }
             if lashes > 0.0 {
@@ -85,6 +82,28 @@ impl Eye {
                 *pixel = mix(*pixel, self.lash, line * taper * lashes);
             }
         });
+    }
+
+    /// Which part of the eyeball shows at a place of the unturned skull under a gaze: all in texture pixels.
+    pub fn part_at(&self, place: Vec2, gaze: Vec2) -> Vec2 {
+        place - gaze * self.pull(place, gaze)
+    }
+
+    /// The place at which a part of the eyeball shows: the other way round.
+    pub fn place_of(&self, part: Vec2, gaze: Vec2) -> Vec2 {
+        // The pull falls slowly beside what a gaze shifts, so each round comes nearer; after eight no pixel is missed.
+        (0..8).fold(part + gaze, |place, _| part + gaze * self.pull(place, gaze))
+    }
+
+    /// How far a place goes along with the iris.
+    fn pull(&self, place: Vec2, gaze: Vec2) -> f32 {
+        1.0 - smoothstep(1.25, 3.2, place.distance(self.iris + gaze) / self.radius)
+    }
+
+    /// The opening between the lids, in output pixels.
+    pub fn opening(&self, stage: &Stage, model: &Model, pose: &Pose) -> Opening {
+        let points = |edge: &[u16]| edge.iter().map(|&v| stage.moved(model, pose, v)).collect::<Vec<_>>();
+        Opening::new(&points(self.upper), &points(self.lower), down(model, Vec2::ONE))
     }
 
     /// The colour under the lids' edges: the photograph's own, and that of the lashes once the lids have met.

@@ -10,6 +10,7 @@ mod error;
 mod eye;
 mod field;
 mod fit;
+mod flow;
 mod lips;
 mod mouth;
 mod opening;
@@ -24,5 +25,6 @@ mod teeth;
 mod texture;
 
 pub use error::{MeshError, RigError};
+pub use flow::Flow;
 pub use renderer::MeshRenderer;
-pub use texture::View;
+pub use texture::{View, sample};

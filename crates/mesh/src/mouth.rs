@@ -109,12 +109,7 @@ impl Mouth {
         if share == 0.0 {
             return;
         }
-        let points = |edge: &[u16]| edge.iter().map(|&v| stage.moved(model, pose, v)).collect::<Vec<_>>();
-        let opening = Opening::new(
-            &points(&topology::INNER_LIP_UPPER),
-            &points(&topology::INNER_LIP_LOWER),
-            down(model, Vec2::ONE),
-        );
+        let opening = opening(stage, model, pose);
         let feather = stage.feather();
         let px_per_cm = self.px_per_cm * stage.scale;
         let jaw = Vec2::new(pose.mouth.jaw.dot(self.left), pose.mouth.jaw.dot(self.down)) / self.px_per_cm;
@@ -222,6 +217,12 @@ impl Mouth {
         let texels = lips.fold(pose.mouth.tongue * self.px_per_cm, f32::max) * stage.texture.scale.x;
         smoothstep(0.0, 1.5, texels)
     }
+}
+
+/// The opening between the lips, in output pixels.
+pub(crate) fn opening(stage: &Stage, model: &Model, pose: &Pose) -> Opening {
+    let points = |edge: &[u16]| edge.iter().map(|&v| stage.moved(model, pose, v)).collect::<Vec<_>>();
+    Opening::new(&points(&topology::INNER_LIP_UPPER), &points(&topology::INNER_LIP_LOWER), down(model, Vec2::ONE))
 }
 
 /// The lips' inner edge in a photograph is a mixture of lip and teeth or shadow: once the lips move, their skin is

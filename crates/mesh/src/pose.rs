@@ -196,6 +196,12 @@ impl<'a> Model<'a> {
         };
     }
 
+    /// The box in the picture that all vertices lie in: two corners.
+    pub fn extent(&self) -> (Vec2, Vec2) {
+        let points = self.rest_px.iter().copied();
+        points.fold((Vec2::INFINITY, Vec2::NEG_INFINITY), |(low, high), p| (low.min(p), high.max(p)))
+    }
+
     fn sum<T>(&self, shapes: &[f32; Shape::COUNT], part: impl Fn(&crate::rig::Motion) -> T) -> T
     where
         T: std::ops::Mul<f32, Output = T> + std::iter::Sum,

@@ -1,5 +1,7 @@
 //! Triangles drawn forward, from the portrait to where their corners have gone.
 
+use std::ops::Range;
+
 use glam::Vec2;
 use image::RgbImage;
 
@@ -13,10 +15,28 @@ pub(crate) struct Corner {
 }
 
 /// Draws every pixel whose centre lies in the triangle with the `colour` of its texture position.
+pub(crate) fn fill(corners: [Corner; 3], frame: &mut RgbImage, colour: impl Fn(Vec2) -> Rgba) {
+    let width = frame.width() as usize;
+    scan(corners, frame.dimensions(), |row, columns, mut position, per_x| {
+        let line = row * width * 3;
+        let pixels = &mut frame.as_flat_samples_mut().samples[line + columns.start * 3..line + columns.end * 3];
+        for pixel in pixels.chunks_exact_mut(3) {
+            pixel.copy_from_slice(&to_rgb(colour(position)));
+            position += per_x;
+        }
+    });
+}
+
+/// Visits the rows of pixels whose centres lie in the triangle, in an output of `size`: row, columns, the texture
+/// position at the first of them, and how far that goes from one to the next.
 ///
 /// Two triangles that share an edge compute the same crossing of it with every line of pixels, so that no pixel
-/// between them is missed and none is drawn twice.
-pub(crate) fn fill(corners: [Corner; 3], frame: &mut RgbImage, colour: impl Fn(Vec2) -> Rgba) {
+/// between them is missed and none is visited twice.
+pub(crate) fn scan(
+    corners: [Corner; 3],
+    (width, height): (u32, u32),
+    mut visit: impl FnMut(usize, Range<usize>, Vec2, Vec2),
+) {
     let [a, b, c] = corners;
     let (ab, ac) = (b.out - a.out, c.out - a.out);
     let area = ab.perp_dot(ac);
@@ -27,7 +47,6 @@ pub(crate) fn fill(corners: [Corner; 3], frame: &mut RgbImage, colour: impl Fn(V
     let per_x = (tb * ac.y - tc * ab.y) / area;
     let per_y = (tc * ab.x - tb * ac.x) / area;
 
-    let (width, height) = frame.dimensions();
     let top = a.out.y.min(b.out.y).min(c.out.y);
     let bottom = a.out.y.max(b.out.y).max(c.out.y);
     let rows = first_centre(top).max(0)..first_centre(bottom).min(height as i32);
@@ -43,15 +62,9 @@ pub(crate) fn fill(corners: [Corner; 3], frame: &mut RgbImage, colour: impl Fn(V
             }
         }
         let (start, end) = (first_centre(left).max(0), first_centre(right).min(width as i32));
-        if start >= end {
-            continue;
-        }
-        let mut position = a.texture + per_x * (start as f32 + 0.5 - a.out.x) + per_y * (y - a.out.y);
-        let line = row as usize * width as usize * 3;
-        let pixels = &mut frame.as_flat_samples_mut().samples[line + start as usize * 3..line + end as usize * 3];
-        for pixel in pixels.chunks_exact_mut(3) {
-            pixel.copy_from_slice(&to_rgb(colour(position)));
-            position += per_x;
+        if start < end {
+            let position = a.texture + per_x * (start as f32 + 0.5 - a.out.x) + per_y * (y - a.out.y);
+            visit(row as usize, start as usize..end as usize, position, per_x);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The renderer: one portrait, any number of frames.
 
+mod turn;
+
 use std::sync::{Arc, Mutex, OnceLock};
 
 use glam::Vec2;
@@ -9,6 +11,7 @@ use moue_topology::LANDMARK_COUNT;
 
 use crate::error::MeshError;
 use crate::eye::Eye;
+use crate::flow::{Flow, Moved};
 use crate::mouth::Mouth;
 use crate::pose::{Model, Pose};
 use crate::raster::{Corner, fill};
@@ -26,6 +29,9 @@ const STILL: f32 = 1e-3;
 pub struct MeshRenderer {
     model: Model<'static>,
     stage: Stage,
+    view: View,
+    /// The portrait's own expression.
+    rest: [f32; Shape::COUNT],
     /// The portrait as the output shows it, unmoved.
     still: RgbImage,
     /// The whole picture at the resolution to sample from, and the same ready to be sampled, for views that move.
@@ -59,8 +65,8 @@ impl MeshRenderer {
         check_size(view, picture.dimensions())?;
         let model = Model::new(Rig::builtin()?, landmarks, rest)?;
         let (texels, scale) = for_output(picture, view.scale);
-        let extent = |pick: fn(Vec2, Vec2) -> Vec2| model.rest_px.iter().copied().reduce(pick).unwrap_or_default();
-        let (from, to) = (extent(Vec2::min) * scale, extent(Vec2::max) * scale);
+        let (from, to) = model.extent();
+        let (from, to) = (from * scale, to * scale);
         let stage = Stage::new(view, Arc::new(Texture::cut(&texels, scale, from, to)));
         let still = RgbImage::from_fn(size.0, size.1, |x, y| {
             let position = stage.picture_position(Vec2::new(x as f32 + 0.5, y as f32 + 0.5));
@@ -73,7 +79,7 @@ impl MeshRenderer {
         let height = |triangle: [u16; 3]| triangle.map(|v| model.rest_px[v as usize].y).iter().sum::<f32>();
         triangles.sort_by(|(a, _), (b, _)| height(*a).total_cmp(&height(*b)));
         let (backdrop, poses) = (OnceLock::new(), Mutex::default());
-        Ok(MeshRenderer { model, stage, still, texels, backdrop, eyes, mouth, triangles, poses })
+        Ok(MeshRenderer { model, stage, view, rest: *rest, still, texels, backdrop, eyes, mouth, triangles, poses })
     }
 
     /// Renders one expression into `frame`, whatever it held.
@@ -103,6 +109,14 @@ impl MeshRenderer {
         let (width, height) = frame.dimensions();
         check_size(view, (width, height))?;
         let stage = Stage::new(view, self.stage.texture.clone());
+        self.draw_backdrop(&stage, frame);
+        self.draw(&stage, expression, frame);
+        Ok(())
+    }
+
+    /// Draws the whole picture unmoved.
+    fn draw_backdrop(&self, stage: &Stage, frame: &mut RgbImage) {
+        let (width, height) = frame.dimensions();
         let backdrop = self.backdrop.get_or_init(|| {
             let size = Vec2::new(self.texels.width() as f32, self.texels.height() as f32);
             Texture::cut(&self.texels, stage.texture.scale, Vec2::ZERO, size)
@@ -116,26 +130,54 @@ impl MeshRenderer {
                 pixel.copy_from_slice(&to_rgb(*colour));
             }
         });
-        self.draw(&stage, expression, frame);
-        Ok(())
     }
 
     /// Draws what an expression changes over the unmoved portrait.
     fn draw(&self, stage: &Stage, expression: &Expression, frame: &mut RgbImage) {
+        self.with_pose(expression, |pose| {
+            let changes = Changes {
+                eyes: [RIGHT, LEFT].map(|side| self.eyes[side].change(stage, &self.model, pose, &pose.eyes[side])),
+                mouth: self.mouth.change(stage, &self.model, pose),
+            };
+            self.draw_skin(stage, pose, &changes, frame);
+            for side in [RIGHT, LEFT] {
+                self.eyes[side].draw(stage, &self.model, pose, &pose.eyes[side], changes.eyes[side], frame);
+            }
+            self.mouth.draw(stage, &self.model, pose, changes.mouth, frame);
+        });
+    }
+
+    /// Poses the portrait, in a buffer that is used again.
+    fn with_pose<T>(&self, expression: &Expression, use_it: impl FnOnce(&Pose) -> T) -> T {
         // A poisoned lock only means that another frame panicked; the buffers behind it are made anew for each use.
         let lock = || self.poses.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut pose = lock().pop().unwrap_or_default();
         self.model.pose(expression, &mut pose);
-        let changes = Changes {
-            eyes: [RIGHT, LEFT].map(|side| self.eyes[side].change(stage, &self.model, &pose, &pose.eyes[side])),
-            mouth: self.mouth.change(stage, &self.model, &pose),
-        };
-        self.draw_skin(stage, &pose, &changes, frame);
-        for side in [RIGHT, LEFT] {
-            self.eyes[side].draw(stage, &self.model, &pose, &pose.eyes[side], changes.eyes[side], frame);
-        }
-        self.mouth.draw(stage, &self.model, &pose, changes.mouth, frame);
+        let made = use_it(&pose);
         lock().push(pose);
+        made
+    }
+
+    /// Where every pixel of the frame of the expression `to` was in the frame of `from`, both of `size` (width, height)
+    /// and in the same `view` of the portrait; any view and size, whatever the renderer was made for.
+    ///
+    /// # Errors
+    /// [`MeshError::Size`] for a view or a size without pixels.
+    pub fn flow(&self, from: &Expression, to: &Expression, view: View, size: (u32, u32)) -> Result<Flow, MeshError> {
+        check_size(view, size)?;
+        let stage = Stage::new(view, self.stage.texture.clone());
+        let [mut source, mut target] = [Pose::default(), Pose::default()];
+        self.model.pose(from, &mut source);
+        self.model.pose(to, &mut target);
+        let moved = |here, there| Moved {
+            model: &self.model,
+            stage: &stage,
+            eyes: &self.eyes,
+            triangles: &self.triangles,
+            here,
+            there,
+        };
+        Ok(Flow::new(size, &moved(&target, &source), &moved(&source, &target)))
     }
 
     /// The portrait as the output shows it when nothing moves.
@@ -143,10 +185,16 @@ impl MeshRenderer {
         &self.still
     }
 
+    /// The part of the texture that any expression reaches: two corners, in texture pixels.
+    fn texture_extent(&self) -> (Vec2, Vec2) {
+        let (from, to) = self.model.extent();
+        (self.stage.texture_position(from), self.stage.texture_position(to))
+    }
+
     /// The box in the output (left, top, right, bottom) outside of which no expression changes a pixel.
     pub fn influence(&self) -> [u32; 4] {
-        let points = self.model.rest_px.iter().map(|&p| self.stage.output_position(p));
-        let (low, high) = points.fold((Vec2::INFINITY, Vec2::NEG_INFINITY), |(low, high), p| (low.min(p), high.max(p)));
+        let (from, to) = self.model.extent();
+        let (low, high) = (self.stage.output_position(from), self.stage.output_position(to));
         let clip = |v: f32, side: u32| (v.max(0.0) as u32).min(side);
         let (width, height) = self.still.dimensions();
         [
@@ -158,10 +206,9 @@ impl MeshRenderer {
     }
 
     fn draw_skin(&self, stage: &Stage, pose: &Pose, changes: &Changes, frame: &mut RgbImage) {
-        let limit = (STILL / stage.scale).powi(2);
         let texture = &stage.texture;
         for (triangle, opening) in self.triangles.iter().copied() {
-            if triangle.iter().all(|&v| pose.displacement[v as usize].length_squared() < limit) {
+            if is_still(triangle, stage, pose) {
                 continue;
             }
             let corners = triangle.map(|v| Corner {
@@ -198,8 +245,14 @@ struct Changes {
     mouth: f32,
 }
 
+/// Whether nobody can see that a triangle has moved from where it is in the portrait; such ones are not drawn.
+pub(crate) fn is_still(triangle: [u16; 3], stage: &Stage, pose: &Pose) -> bool {
+    let limit = (STILL / stage.scale).powi(2);
+    triangle.iter().all(|&v| pose.displacement[v as usize].length_squared() < limit)
+}
+
 /// All triangles wind counter-clockwise seen from outside, which is clockwise where y points down.
-fn faces_us([a, b, c]: [Vec2; 3]) -> bool {
+pub(crate) fn faces_us([a, b, c]: [Vec2; 3]) -> bool {
     (b - a).perp_dot(c - a) < 0.0
 }
 

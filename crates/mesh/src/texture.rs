@@ -156,6 +156,13 @@ pub(crate) fn sample_picture(texels: &RgbImage, position: Vec2) -> Rgba {
     sum
 }
 
+/// The colour of a picture at a position (x, y; pixel `i` covers `i..i + 1`), 8-bit levels that may overshoot a little:
+/// Catmull-Rom's cubic, which gives the pixels themselves at their centres. Beyond the picture its edge goes on.
+pub fn sample(picture: &RgbImage, [x, y]: [f64; 2]) -> [f32; 3] {
+    let [r, g, b, _] = sample_picture(picture, Vec2::new(x as f32, y as f32));
+    [r, g, b]
+}
+
 fn at_or_edge(texels: &RgbImage, x: i64, y: i64) -> Rgba {
     let clamp = |v: i64, side: u32| v.clamp(0, i64::from(side) - 1) as u32;
     let [r, g, b] = texels.get_pixel(clamp(x, texels.width()), clamp(y, texels.height())).0;

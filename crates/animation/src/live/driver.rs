@@ -16,9 +16,10 @@ use moue_smirk::SmirkTracker;
 use moue_timeline::{Channel, RestFace, Smoother, Smoothing, Track};
 use serde::Serialize;
 
+use crate::bridging::moving;
 use crate::motion::smirk_file;
 use crate::tracking::{measured_channels, measured_values};
-use crate::{AnimationError, MotionJob, Rest, read_map, to_families};
+use crate::{AnimationError, MotionJob, Rest, read_map};
 
 /// How long the driver's face is watched to learn its rest.
 const LEARNING: f64 = 2.0;
@@ -76,7 +77,7 @@ impl Driver {
     pub(crate) fn start(
         reader: VideoReader,
         job: &MotionJob,
-        family: Family,
+        families: &'static [Family],
         rest: Option<RestFace>,
         inset: Option<u32>,
     ) -> Result<Self, AnimationError> {
@@ -105,7 +106,7 @@ impl Driver {
             rest,
             learning,
             map,
-            family,
+            families,
             inset,
         };
         let seen = Arc::new(Mutex::new(Seen::default()));
@@ -181,7 +182,7 @@ struct Watch {
     rest: Option<RestFace>,
     learning: Option<Learning>,
     map: Option<LinearMap>,
-    family: Family,
+    families: &'static [Family],
     inset: Option<u32>,
 }
 
@@ -257,7 +258,7 @@ impl Watch {
             None => track,
         };
         let notes = Notes::default();
-        let track = to_families(&self.name, &track, &[self.family], self.map.as_ref(), &notes)?;
+        let track = moving(&self.name, &track, self.families, self.map.as_ref(), &notes)?;
         Ok(Some((track, notes.0.into_inner().unwrap_or_else(PoisonError::into_inner))))
     }
 }

@@ -8,7 +8,7 @@ use moue_media::{VideoFormat, VideoReader};
 use moue_timeline::{Channel, Shape, Track};
 
 use super::{Driver, Performance};
-use crate::animate::{Done, asked, family, finish, open, programme, renderer, sorted, summary};
+use crate::animate::{Done, asked, families, finish, open, programme, renderer, sorted, summary};
 use crate::motion::rest_of_file;
 use crate::{AnimateJob, AnimationError, Broadcast, MotionSummary, Observer, Portrait, Rest, Summary};
 
@@ -36,9 +36,9 @@ pub(crate) fn follow(
         _ => None,
     };
     let most = job.end.map(|end| (end * job.rate.fps()).ceil() as u64);
-    let (renderer, _) = renderer(job, &portrait, most.unwrap_or(u64::from(u32::MAX)), observer, token)?;
+    let (renderer, _) = renderer(job, &portrait, most.unwrap_or(u64::from(u32::MAX)), None, observer, token)?;
     let (width, height) = renderer.size();
-    let format = VideoFormat { width, height, rate: job.rate, expected_frames: most };
+    let format = VideoFormat { expected_frames: most, ..VideoFormat::new(width, height, job.rate) };
     let sinks = open(job, &format, None, observer)?;
     let programme = programme(job, &portrait, &*renderer, None)?;
     // There is one: a live source is followed for live outputs alone.
@@ -46,7 +46,7 @@ pub(crate) fn follow(
         return Err(AnimationError::NoOutput);
     };
     let inset = job.live.has_inset.then_some(width / 4);
-    let driver = Driver::start(reader, &job.motion, family(job), rest, inset)?;
+    let driver = Driver::start(reader, &job.motion, families(job), rest, inset)?;
 
     observer.following(&job.motion.source.to_string(), most);
     let began = Instant::now();
@@ -111,6 +111,9 @@ fn check(job: &AnimateJob) -> Result<(), AnimationError> {
     }
     if job.start.is_some() {
         return refuse("--start", "leave it out; --end says how long to go on");
+    }
+    if job.frames.is_some() {
+        return refuse("--frames", "leave it out; --end says how long to go on");
     }
     if job.measure_every.is_some() {
         return refuse("--measure", "measure a recording");

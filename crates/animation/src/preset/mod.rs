@@ -14,7 +14,7 @@ pub use self::encoder::{CodecName, EncoderName, EncoderText, SpeedName};
 pub use self::output::{OutputTemplate, PresetOutput};
 pub use self::word::{Word, Worded};
 use crate::live::TargetKind;
-use crate::{Framing, RendererKind, Size};
+use crate::{Compose, Framing, RendererKind, Size};
 
 /// Presets that are part of the program: name and text.
 const BUILT_IN: [(&str, &str); 8] = [
@@ -40,6 +40,8 @@ mapping! {
         pub renderer: Option<RendererName>,
         /// Which part of the portrait is shown: whole, head or, with the diffusion renderer, face.
         pub framing: Option<Word<Framing>>,
+        /// What becomes of painted squares: crop, they are the frames; or paste, they go back into the picture.
+        pub compose: Option<Word<Compose>>,
         /// Width and height in pixels such as 1280x720, or `source`.
         pub size: Option<Word<Size>>,
         /// Frames per second such as 25, 29.97 or 30000/1001.
@@ -86,6 +88,8 @@ words! {
         Mesh = "mesh",
         /// Painted by Arc2Face with its adapters, moved by FLAME coefficients.
         Diffusion = "diffusion",
+        /// Keyframes by diffusion, the frames between them carried there by the mesh.
+        Mixed = "mesh+diffusion",
     }
 }
 
@@ -104,6 +108,7 @@ impl From<RendererName> for RendererKind {
         match name {
             RendererName::Mesh => Self::Mesh,
             RendererName::Diffusion => Self::Diffusion,
+            RendererName::Mixed => Self::Mixed,
         }
     }
 }

@@ -5,7 +5,7 @@ use moue_document::{Definitions, FromNode, Node, Report, Schema, Written, read_w
 use moue_timeline::{FrameRate, Gains, Smoothing};
 use serde_json::json;
 
-use crate::{Framing, Size};
+use crate::{Compose, Framing, Size};
 
 /// A value that is written as on the command line, as one word or number.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +22,11 @@ pub trait Worded: std::str::FromStr {
 impl Worded for Framing {
     const EXPECTED: &'static str = "`whole`, `head` or `face`";
     const EXAMPLES: &'static [&'static str] = &["whole", "head", "face"];
+}
+
+impl Worded for Compose {
+    const EXPECTED: &'static str = "`crop` or `paste`";
+    const EXAMPLES: &'static [&'static str] = &["crop", "paste"];
 }
 
 impl Worded for Size {

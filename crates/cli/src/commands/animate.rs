@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use moue_animation::{
-    AnimateJob, AnimationError, DiffusionError, DriverReport, Fidelity, Framing, HEAD_SIDE, LiveSummary, MotionJob,
-    Painting, Precision, PresetError, PresetPainting, RendererKind, RunPreset, Size, Summary, animate as run,
+    AnimateJob, AnimationError, AskedConditioning, Compose, DiffusionError, DriverReport, Fidelity, Framing, HEAD_SIDE,
+    Keyframing, LiveSummary, MotionJob, Painting, Precision, PresetError, PresetPainting, RendererKind, RunPreset,
+    Size, Summary, animate as run,
 };
 use moue_engine::CancelToken;
 use moue_media::MediaError;
@@ -13,7 +14,7 @@ use moue_timeline::{FrameRate, Interpolation};
 use super::outputs::Outputs;
 use super::{Outcome, Stop, motion};
 use crate::{
-    args::{AnimateArgs, Global, InterpolationArg, PaintingArgs, PrecisionArg, RendererArg},
+    args::{AnimateArgs, Global, InterpolationArg, MixingArgs, PaintingArgs, PrecisionArg, RendererArg},
     exit, interrupt,
     printer::{Printer, strong},
     progress::{Progress, speed},
@@ -48,14 +49,27 @@ fn job(args: &AnimateArgs, preset: Option<&RunPreset>) -> Result<AnimateJob, Sto
     let renderer = match args.renderer {
         Some(RendererArg::Mesh) => Some(RendererKind::Mesh),
         Some(RendererArg::Diffusion) => Some(RendererKind::Diffusion),
+        Some(RendererArg::Mixed) => Some(RendererKind::Mixed),
         None => preset.and_then(|p| p.renderer).map(Into::into),
     }
     .unwrap_or_default();
     let framing = args.framing.or(preset.and_then(|p| p.framing.as_ref()).map(|f| f.0));
-    let framing = framing.unwrap_or(match renderer {
-        RendererKind::Mesh => Framing::Whole,
-        RendererKind::Diffusion => Framing::Face,
+    // A painted face is a square by itself; in more of the picture than that, it is in the picture.
+    let paints = renderer != RendererKind::Mesh;
+    let compose = args.painting.compose.or(preset.and_then(|p| p.compose.as_ref()).map(|compose| compose.0));
+    let compose = compose.unwrap_or(match framing {
+        Some(Framing::Whole | Framing::Head) if paints => Compose::Paste,
+        _ => Compose::Crop,
     });
+    let framing = framing.unwrap_or(match compose {
+        Compose::Crop if paints => Framing::Face,
+        _ => Framing::Whole,
+    });
+    let MixingArgs { within, share, every } = args.mixing;
+    let keyframes = within
+        .map(Keyframing::Within)
+        .or(share.map(|share| Keyframing::Share(share.0)))
+        .or(every.map(|every| Keyframing::Every(every as usize)));
     let default_size = match framing {
         Framing::Whole => Size::Source,
         Framing::Head | Framing::Face => Size::Pixels { width: HEAD_SIDE, height: HEAD_SIDE },
@@ -86,12 +100,18 @@ fn job(args: &AnimateArgs, preset: Option<&RunPreset>) -> Result<AnimateJob, Sto
             .unwrap_or_default(),
         relative: args.relative || preset.and_then(|p| p.relative).unwrap_or(false),
         rate,
+        frames: args.frames,
         framing,
         size: args.size.or(preset.and_then(|p| p.size.as_ref()).map(|size| size.0)).unwrap_or(default_size),
         renderer,
         device: args.device,
         seed: args.seed.or(preset.and_then(|p| p.seed)).unwrap_or(0),
-        painting: painting(&args.painting, &args.reading.models, preset.and_then(|preset| preset.diffusion.as_ref())),
+        painting: Painting {
+            keyframes: args.keyframes.clone(),
+            ..painting(&args.painting, &args.reading.models, preset.and_then(|preset| preset.diffusion.as_ref()))
+        },
+        compose,
+        keyframes,
         outputs: files,
         raw,
         live,
@@ -120,6 +140,16 @@ pub fn painting(args: &PaintingArgs, models: &Option<PathBuf>, preset: Option<&P
         expression_scale: args.expression_scale.or(preset.and_then(|p| p.expression_scale)),
         reference_scale: args.reference_scale.or(preset.and_then(|p| p.reference_scale)),
         no_reference: args.no_reference,
+        side: args.paint_size,
+        detail: args.detail.unwrap_or(0.0),
+        conditioning: AskedConditioning {
+            noise: args.conditioning.noise,
+            history: args.conditioning.history,
+            history_weight: args.conditioning.history_weight,
+            keyframe_distance: args.conditioning.keyframe_distance,
+            start_strength: args.conditioning.start_strength,
+        },
+        keyframes: None,
         batch: args.batch.map(usize::from),
         precision: args.dtype.map(precision),
     }
@@ -156,6 +186,9 @@ fn classify(error: AnimationError, token: &CancelToken) -> Stop {
         AnimationError::Interrupted => exit::INTERRUPTED,
         _ if token.is_aborting() => exit::INTERRUPTED,
         AnimationError::Span { .. }
+        | AnimationError::Frames { .. }
+        | AnimationError::Conditioning { .. }
+        | AnimationError::Option { .. }
         | AnimationError::NoRest { .. }
         | AnimationError::NoSuchFace { .. }
         | AnimationError::SourceSize { .. }
@@ -309,6 +342,19 @@ mod tests {
     }
 
     #[test]
+    fn a_painted_face_in_more_of_the_picture_than_the_square_is_pasted() {
+        let job = |more: &[&str]| {
+            let job = job(&parsed(&[&["-o", "x.mp4", "--renderer", "diffusion"], more].concat()), None).unwrap();
+            (job.compose, job.framing, job.size)
+        };
+        let square = Size::Pixels { width: HEAD_SIDE, height: HEAD_SIDE };
+        assert_eq!(job(&[]), (Compose::Crop, Framing::Face, square));
+        assert_eq!(job(&["--compose", "paste"]), (Compose::Paste, Framing::Whole, Size::Source));
+        assert_eq!(job(&["--framing", "whole"]), (Compose::Paste, Framing::Whole, Size::Source));
+        assert_eq!(job(&["--framing", "head"]), (Compose::Paste, Framing::Head, square));
+    }
+
+    #[test]
     fn times_may_be_frames_of_the_rate() {
         let job = job(&parsed(&["-o", "x.mp4", "--fps", "50", "--start", "25f", "--end", "1.5s"]), None).unwrap();
         assert_eq!((job.start, job.end), (Some(0.5), Some(1.5)));
@@ -323,7 +369,20 @@ mod tests {
             (&["-o", "https://example.org/a.mp4"], "nothing is streamed by 'https'"),
             (&["-o", "a.mp4", "--loop"], "--loop is for live outputs"),
             (&["-o", "a.mp4", "--renderer", "diffusion", "--relative"], "--relative does not go with the diffusion"),
-            (&["-o", "a.mp4", "--renderer", "diffusion", "--framing", "head"], "--framing does not go with"),
+            (
+                &["-o", "a.mp4", "--renderer", "diffusion", "--framing", "head", "--compose", "crop"],
+                "--framing whole or head does not go with --compose crop",
+            ),
+            (
+                &["-o", "a.mp4", "--renderer", "diffusion", "--framing", "face", "--compose", "paste"],
+                "--framing face does not go with --compose paste",
+            ),
+            (&["-o", "a.mp4", "--renderer", "diffusion", "--paint-size", "64"], "--paint-size does not go with"),
+            (
+                &["-o", "a.mp4", "--renderer", "diffusion", "--share", "1/4"],
+                "--every, --share or --within does not go with the diffusion renderer",
+            ),
+            (&["-o", "a.mp4", "--compose", "paste"], "--compose paste does not go with the mesh"),
             (&["-o", "a.mp4", "--framing", "face"], "--framing face does not go with the mesh"),
             (&["-o", "a.mp4", "--device", "cuda:0"], "runs on the CPU"),
             (&["-o", "a.mp4", "--start", "2s", "--end", "1s"], "is not before"),

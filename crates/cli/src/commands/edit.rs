@@ -30,7 +30,7 @@ pub fn edit(args: &EditArgs, global: &Global, printer: Printer) -> Outcome {
     let mut motions = Vec::new();
     for source in &args.sources {
         let job = motion::motion_job(source, &args.reading, None)?;
-        motions.push(Motion::load(&job, None, &tracker, &progress, &token).map_err(failed)?);
+        motions.push(Motion::load(&job, &[], &tracker, &progress, &token).map_err(failed)?);
     }
     let interpolation = match args.interpolation {
         Some(InterpolationArg::MonotoneCubic) => Interpolation::MonotoneCubic,

@@ -175,7 +175,7 @@ impl<'a> Plan<'a> {
         let keep = args.keep.clone().unwrap_or_else(|| beside(first));
         let map = args.map.as_deref().map(read_map).transpose()?;
         let painting = painting(&args.painting, &args.models, None);
-        let drawing = Drawing { device: args.device, painting, map };
+        let drawing = Drawing { device: args.device, painting, compose: args.painting.compose, map };
         Ok(Self { file, args, films, boards, keep, drawing })
     }
 

@@ -47,7 +47,7 @@ pub fn track(args: &TrackArgs, global: &Global, printer: Printer) -> Outcome {
     let token = interrupt::token(printer, interrupt::FINISHING)?;
     let progress = Progress::new(printer, global.verbose > 0);
     let tracker = FaceTracker::new()?;
-    let loaded = Motion::load(&job, None, &tracker, &progress, &token);
+    let loaded = Motion::load(&job, &[], &tracker, &progress, &token);
     progress.end();
     let mut loaded = loaded.map_err(|error| motion::failed(error, &token))?;
     let span = loaded.span(start, end).map_err(|error| motion::failed(error, &token))?;

@@ -25,17 +25,48 @@ pub enum Mask {
 /// Where the shapes do not match.
 pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, mask: Mask) -> Result<Tensor> {
     if on_cpu(q) {
-        let kernel = Kernel { heads, mask };
+        let kernel = Kernel { heads, mask, log_weights: None };
         return q.contiguous()?.apply_op3_no_bwd(&k.contiguous()?, &v.contiguous()?, &kernel);
     }
-    composed(q, k, v, heads, mask)
+    composed(q, k, v, heads, mask, None)
 }
+
+/// Attention of every query to every key, where keys count by weights: `log_weights`, (batch, keys) row after row, are
+/// added to the scores. A weight of n is what n keys of that kind would be; keys of weight 0 ([`UNSEEN`]) are not seen.
+///
+/// # Shapes
+/// As [`attention`].
+///
+/// # Errors
+/// Where the shapes do not match.
+pub fn weighted_attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, log_weights: &[f32]) -> Result<Tensor> {
+    let (batch, keys, _) = k.dims3()?;
+    if log_weights.len() != batch * keys {
+        candle_core::bail!("{} weights for {batch} rows of {keys} keys", log_weights.len());
+    }
+    if on_cpu(q) {
+        let kernel = Kernel { heads, mask: Mask::Full, log_weights: Some(log_weights.to_vec()) };
+        return q.contiguous()?.apply_op3_no_bwd(&k.contiguous()?, &v.contiguous()?, &kernel);
+    }
+    let weights = Tensor::from_slice(log_weights, (batch, 1, 1, keys), q.device())?;
+    composed(q, k, v, heads, Mask::Full, Some(&weights))
+}
+
+/// The logarithm that stands for a weight of 0. An infinite one would make NaN of a block that holds nothing else.
+pub const UNSEEN: f32 = -1e4;
 
 /// Bytes of scores that the composition holds at once, in f32.
 const SCORE_BYTES: usize = 256 << 20;
 
 /// By candle's operations, a few queries at a time.
-fn composed(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, mask: Mask) -> Result<Tensor> {
+fn composed(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    heads: usize,
+    mask: Mask,
+    log_weights: Option<&Tensor>,
+) -> Result<Tensor> {
     let (batch, queries, features) = q.dims3()?;
     let keys = k.dim(1)?;
     let width = features / heads;
@@ -53,6 +84,9 @@ fn composed(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, mask: Mask) -> Res
                 .collect();
             scores = scores.broadcast_add(&Tensor::from_vec(hidden, (1, 1, count, keys), scores.device())?)?;
         }
+        if let Some(log_weights) = log_weights {
+            scores = scores.broadcast_add(log_weights)?;
+        }
         let weights = candle_nn::ops::softmax(&scores, D::Minus1)?.to_dtype(v.dtype())?;
         parts.push(weights.matmul(&v)?);
     }
@@ -62,6 +96,8 @@ fn composed(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, mask: Mask) -> Res
 struct Kernel {
     heads: usize,
     mask: Mask,
+    /// (batch, keys), added to the scores.
+    log_weights: Option<Vec<f32>>,
 }
 
 /// Queries of one task.
@@ -94,9 +130,10 @@ impl CustomOp3 for Kernel {
         let pictures = out.par_chunks_exact_mut(queries * features).zip(q.par_chunks_exact(queries * features));
         pictures.enumerate().for_each(|(b, (out, q))| {
             let (k, v) = (&k[b * keys * features..][..keys * features], &v[b * keys * features..][..keys * features]);
+            let log_weights = self.log_weights.as_ref().map(|all| &all[b * keys..][..keys]);
             let blocks = out.par_chunks_mut(QUERIES * features).zip(q.par_chunks(QUERIES * features));
             blocks.enumerate().for_each_init(Scratch::default, |scratch, (block, (out, q))| {
-                self.block(scratch, block * QUERIES, features, q, k, v, out);
+                self.block(scratch, block * QUERIES, features, q, k, v, log_weights, out);
             });
         });
         Ok((CpuStorage::F32(out), ql.shape().clone()))
@@ -124,6 +161,7 @@ impl Kernel {
         q: &[f32],
         k: &[f32],
         v: &[f32],
+        log_weights: Option<&[f32]>,
         out: &mut [f32],
     ) {
         let width = features / self.heads;
@@ -150,6 +188,12 @@ impl Kernel {
                     for (i, row) in scores.chunks_exact_mut(count).enumerate() {
                         let seen = (first + i + 1).saturating_sub(start).min(count);
                         row[seen..].fill(f32::NEG_INFINITY);
+                    }
+                }
+                if let Some(log_weights) = log_weights {
+                    let log_weights = &log_weights[start..start + count];
+                    for row in scores.chunks_exact_mut(count) {
+                        row.iter_mut().zip(log_weights).for_each(|(score, weight)| *score += weight);
                     }
                 }
                 absorb(scores, count, result, width, maxima, sums);
@@ -239,9 +283,30 @@ mod tests {
             let (q, k, v) = (noise(&[2, queries, 24], 1), noise(&[2, keys, 24], 2), noise(&[2, keys, 24], 3));
             let q = (q * 4.0).unwrap();
             let ours = attention(&q, &k, &v, 3, mask).unwrap();
-            let error = difference(&ours, &composed(&q, &k, &v, 3, mask).unwrap());
+            let error = difference(&ours, &composed(&q, &k, &v, 3, mask, None).unwrap());
             assert!(error < 3e-6, "{queries} queries, {keys} keys, {mask:?}: {error}");
         }
+    }
+
+    #[test]
+    fn a_weight_counts_keys_and_without_one_they_are_not_seen() {
+        let (q, k, v) = (noise(&[2, 70, 24], 1), noise(&[2, 600, 24], 2), noise(&[2, 600, 24], 3));
+        let log_weights: Vec<f32> = (0..1200).map(|i| [0.0, -1.5, 2f32.ln(), UNSEEN][i % 4]).collect();
+        let ours = weighted_attention(&q, &k, &v, 3, &log_weights).unwrap();
+        let weights = Tensor::from_slice(&log_weights, (2, 1, 1, 600), q.device()).unwrap();
+        let theirs = composed(&q, &k, &v, 3, Mask::Full, Some(&weights)).unwrap();
+        assert!(difference(&ours, &theirs) < 3e-6);
+        // A weight of two is two such keys; one of nothing is none, also where a whole block has none.
+        let twice = Tensor::cat(&[&k, &k.narrow(1, 0, 200).unwrap()], 1).unwrap();
+        let twice_v = Tensor::cat(&[&v, &v.narrow(1, 0, 200).unwrap()], 1).unwrap();
+        let two = |i: usize| if i % 600 < 200 { 2f32.ln() } else { 0.0 };
+        let weighted = weighted_attention(&q, &k, &v, 3, &(0..1200).map(two).collect::<Vec<_>>()).unwrap();
+        assert!(difference(&weighted, &attention(&q, &twice, &twice_v, 3, Mask::Full).unwrap()) < 1e-5);
+        let some = |i: usize| if i % 600 < 40 { 0.0 } else { UNSEEN };
+        let weighted = weighted_attention(&q, &k, &v, 3, &(0..1200).map(some).collect::<Vec<_>>()).unwrap();
+        let few = |all: &Tensor| all.narrow(1, 0, 40).unwrap();
+        assert!(difference(&weighted, &attention(&q, &few(&k), &few(&v), 3, Mask::Full).unwrap()) < 1e-5);
+        assert!(weighted_attention(&q, &k, &v, 3, &[0.0; 7]).is_err());
     }
 
     #[test]

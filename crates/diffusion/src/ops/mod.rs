@@ -17,7 +17,7 @@ mod norm;
 mod simd;
 mod winograd;
 
-pub use attention::{Mask, attention};
+pub use attention::{Mask, UNSEEN, attention, weighted_attention};
 pub use conv::{Conv2d, upsample_nearest};
 pub use elementwise::geglu;
 pub use linear::Linear;

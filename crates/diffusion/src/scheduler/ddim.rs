@@ -27,6 +27,11 @@ impl Ddim {
         (Self { alphas, clip: config.clip_sample }, timesteps.into_iter().map(|t| t as f64).collect())
     }
 
+    /// Shares of signal and noise before a step.
+    pub(super) fn level(&self, step: usize) -> [f64; 2] {
+        [self.alphas[step].sqrt(), (1.0 - self.alphas[step]).sqrt()]
+    }
+
     pub(super) fn step(&self, step: usize, predicted: &Tensor, latents: &Tensor) -> Result<Tensor> {
         let (now, next) = (self.alphas[step], self.alphas[step + 1]);
         let mut clean = clean(now, predicted, latents)?;

@@ -24,6 +24,13 @@ impl Dpmpp {
         (Self { sigmas, previous: None }, timesteps)
     }
 
+    /// Shares of signal and noise before a step.
+    pub(super) fn level(&self, step: usize) -> [f64; 2] {
+        let Point { alpha, sigma, .. } = Point::at(self.sigmas[step]);
+        [alpha, sigma]
+    }
+
+    /// The first step that is taken is of first order, wherever a run begins.
     pub(super) fn step(&mut self, step: usize, predicted: &Tensor, latents: &Tensor) -> Result<Tensor> {
         let (now, next) = (Point::at(self.sigmas[step]), Point::at(self.sigmas[step + 1]));
         let clean = blend(1.0 / now.alpha, latents, -now.sigma / now.alpha, predicted)?;

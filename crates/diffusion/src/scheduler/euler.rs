@@ -28,6 +28,11 @@ impl Euler {
         latents / (self.sigmas[step].powi(2) + 1.0).sqrt()
     }
 
+    /// Shares of signal and noise before a step: here, noise is added to a signal that stays as it is.
+    pub(super) fn level(&self, step: usize) -> [f64; 2] {
+        [1.0, self.sigmas[step]]
+    }
+
     pub(super) fn step(&self, step: usize, predicted: &Tensor, latents: &Tensor) -> Result<Tensor> {
         blend(1.0, latents, self.sigmas[step + 1] - self.sigmas[step], predicted)
     }

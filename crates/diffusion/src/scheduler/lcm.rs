@@ -29,6 +29,11 @@ impl Lcm {
         (Self { timesteps, alphas }, told)
     }
 
+    /// Shares of signal and noise before a step.
+    pub(super) fn level(&self, step: usize) -> [f64; 2] {
+        [self.alphas[step].sqrt(), (1.0 - self.alphas[step]).sqrt()]
+    }
+
     pub(super) fn step(
         &self,
         step: usize,

@@ -93,6 +93,29 @@ impl Scheduler {
         if let Method::Euler(euler) = &self.method { euler.initial_scale() } else { 1.0 }
     }
 
+    /// The step that a run of `strength` begins with, which starts from a picture instead of from noise: of all steps,
+    /// that share is left, at least one. 1 is all of them.
+    pub fn start_step(&self, strength: f64) -> usize {
+        let steps = self.timesteps.len();
+        let left = (strength.clamp(0.0, 1.0) * steps as f64).round() as usize;
+        steps - left.clamp(1, steps)
+    }
+
+    /// Clean latents with as much standard normal noise as those have that `step` is given: where a run begins that
+    /// starts there.
+    ///
+    /// # Errors
+    /// Those of the tensor library.
+    pub fn noised(&self, clean: &Tensor, noise: &Tensor, step: usize) -> Result<Tensor> {
+        let [signal, level] = match &self.method {
+            Method::Dpmpp(method) => method.level(step),
+            Method::Ddim(method) => method.level(step),
+            Method::Euler(method) => method.level(step),
+            Method::Lcm(method) => method.level(step),
+        };
+        blend(signal, clean, level, noise)
+    }
+
     /// Whether a step wants fresh noise.
     pub fn wants_noise(&self, step: usize) -> bool {
         matches!(self.method, Method::Lcm(_)) && step + 1 < self.timesteps.len()
@@ -107,7 +130,7 @@ impl Scheduler {
     }
 
     /// The latents after `step`, from the noise that the network `predicted` in `latents`. Steps are taken in order,
-    /// from 0. `noise` is standard normal, where [`Self::wants_noise`].
+    /// from 0, or from where a run began that starts from [`Self::noised`] latents. `noise` is standard normal, where [`Self::wants_noise`].
     ///
     /// # Errors
     /// Those of the tensor library.
@@ -218,6 +241,52 @@ mod tests {
                 assert!(error < most, "{kind:?} in {steps} steps: {error}");
             }
         }
+    }
+
+    /// A run that starts in the middle from the picture with that step's noise must end at the picture, too.
+    #[test]
+    fn a_run_may_start_at_any_step() {
+        for (name, kind) in SchedulerKind::ALL {
+            for steps in [1, 2, 7, 25] {
+                let count = Scheduler::new(kind, &config(), steps).timesteps().len();
+                for start in 0..count {
+                    let mut scheduler = Scheduler::new(kind, &config(), steps);
+                    let clean = Tensor::new(&[0.5f32, -0.25, 0.75], &Device::Cpu).unwrap();
+                    let noise = Tensor::new(&[1.0f32, -2.0, 0.5], &Device::Cpu).unwrap();
+                    let mut latents = scheduler.noised(&clean, &noise, start).unwrap();
+                    for i in start..count {
+                        let fresh = scheduler.wants_noise(i).then_some(&noise);
+                        latents = scheduler.step(i, &noise, &latents, fresh).unwrap();
+                    }
+                    let error: f32 = (latents - &clean).unwrap().abs().unwrap().max_all().unwrap().to_scalar().unwrap();
+                    let most = if kind == SchedulerKind::Ddim { 0.1 } else { 2e-3 };
+                    assert!(error < most, "{name} from step {start} of {steps}: {error}");
+                }
+            }
+        }
+    }
+
+    /// At the first step, a picture drowned in noise is where a run from noise alone begins, but for the little of the
+    /// picture that the schedule leaves.
+    #[test]
+    fn a_run_of_full_strength_starts_where_others_do() {
+        for (name, kind) in SchedulerKind::ALL {
+            let scheduler = Scheduler::new(kind, &config(), 25);
+            let clean = Tensor::new(&[0.5f32, -0.25, 0.75], &Device::Cpu).unwrap();
+            let noise = Tensor::new(&[1.0f32, -2.0, 0.5], &Device::Cpu).unwrap();
+            let start = scheduler.noised(&clean, &noise, scheduler.start_step(1.0)).unwrap();
+            let scale = scheduler.initial_scale();
+            let usual = (noise * scale).unwrap();
+            let error: f32 = (start - usual).unwrap().abs().unwrap().max_all().unwrap().to_scalar().unwrap();
+            assert!(f64::from(error) < 0.12 * scale, "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_strength_is_the_share_of_steps_that_is_left() {
+        let scheduler = Scheduler::new(SchedulerKind::DpmppTwoM, &config(), 8);
+        let starts = [1.0, 0.75, 0.5, 0.3, 0.01, 0.0, 7.0].map(|strength| scheduler.start_step(strength));
+        assert_eq!(starts, [0, 2, 4, 6, 7, 7, 0]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use candle_core::{Module, Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::Pass;
-use crate::ops::{GroupNorm, LayerNorm, Linear, Mask, attention, geglu};
+use crate::ops::{GroupNorm, LayerNorm, Linear, Mask, attention, geglu, weighted_attention};
 
 /// Sizes of one transformer, and where its layers stand in the lists of adapters and banks.
 #[derive(Clone, Copy, Debug)]
@@ -130,7 +130,7 @@ impl Block {
         let attended = match pass.bank.filter(|bank| bank.from < rows) {
             None => attention(&q, &k, &v, self.heads, Mask::Full)?,
             Some(bank) => {
-                let reference = &bank.layers[self.bank];
+                let reference = &bank.bank.layers()[self.bank];
                 let (_, tokens, channels) = reference.dims3()?;
                 let reading = rows - bank.from;
                 let extended = |own: &Tensor, projection: &Linear| {
@@ -142,7 +142,10 @@ impl Block {
                     (k.clone(), extended(&k, &own.k)?),
                     (v.clone(), extended(&v, &own.v)?),
                 );
-                let reading = attention(&q_reading, &k.1, &v.1, self.heads, Mask::Full)?;
+                let reading = match bank.bank.key_weights(reading, xs.dim(1)?, tokens) {
+                    Some(weights) => weighted_attention(&q_reading, &k.1, &v.1, self.heads, &weights)?,
+                    None => attention(&q_reading, &k.1, &v.1, self.heads, Mask::Full)?,
+                };
                 if bank.from == 0 {
                     reading
                 } else {

@@ -2,6 +2,7 @@
 //! denoises with the expression adapter and the reference's bank.
 
 mod attention;
+mod bank;
 mod blocks;
 pub(crate) mod resnet;
 
@@ -10,34 +11,8 @@ use candle_nn::VarBuilder;
 
 use crate::config::{Level, UnetConfig};
 use crate::ops::{Conv2d, GroupNorm, Linear, activation_dtype};
+pub use bank::ReferenceBank;
 use blocks::{Count, Down, Middle, Up};
-
-/// What the network saw of a reference picture: the normalised tokens before each self-attention, in the order in
-/// which the blocks run.
-///
-/// # Shapes
-/// Each (1, height * width of its level, channels of its level).
-#[derive(Clone, Debug, Default)]
-pub struct ReferenceBank {
-    layers: Vec<Tensor>,
-}
-
-impl ReferenceBank {
-    /// A bank that nothing is read from.
-    pub fn empty() -> Self {
-        Self::default()
-    }
-
-    /// Whether there is nothing in it.
-    pub fn is_empty(&self) -> bool {
-        self.layers.is_empty()
-    }
-
-    /// The tokens of every block.
-    pub fn layers(&self) -> &[Tensor] {
-        &self.layers
-    }
-}
 
 /// What a denoising pass is conditioned on, with one row for each row of the latents.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +46,7 @@ struct Pass<'a> {
 /// A bank that is read by the rows from `from` on.
 #[derive(Clone, Copy)]
 struct Reading<'a> {
-    layers: &'a [Tensor],
+    bank: &'a ReferenceBank,
     from: usize,
 }
 
@@ -95,7 +70,7 @@ impl ReferenceUnet {
     pub fn forward(&self, latents: &Tensor, timestep: f64, prompt: &Tensor) -> Result<ReferenceBank> {
         let mut pass = Pass { prompt, expression: None, bank: None, collected: Some(Vec::new()) };
         self.0.forward(latents, timestep, &mut pass)?;
-        Ok(ReferenceBank { layers: pass.collected.unwrap_or_default() })
+        Ok(ReferenceBank::of(pass.collected.unwrap_or_default()))
     }
 }
 
@@ -126,10 +101,11 @@ impl DenoisingUnet {
         conditioning: &Conditioning<'_>,
         bank: &ReferenceBank,
     ) -> Result<Tensor> {
-        if !bank.is_empty() && bank.layers.len() != self.0.blocks {
-            candle_core::bail!("a reference bank of {} blocks for a network of {}", bank.layers.len(), self.0.blocks);
+        let blocks = bank.layers().len();
+        if !bank.is_empty() && blocks != self.0.blocks {
+            candle_core::bail!("a reference bank of {blocks} blocks for a network of {}", self.0.blocks);
         }
-        let reading = Reading { layers: &bank.layers, from: conditioning.bank_from };
+        let reading = Reading { bank, from: conditioning.bank_from };
         let mut pass = Pass {
             prompt: conditioning.prompt,
             expression: conditioning.expression,

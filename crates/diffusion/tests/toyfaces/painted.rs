@@ -61,7 +61,7 @@ impl Person {
 
     pub fn paint_with(&self, expressions: &[Expression], guidance: f64, reference_scale: Option<f64>) -> Vec<RgbImage> {
         let sampling = Sampling { steps: STEPS, guidance, ..Sampling::default() };
-        let settings = PainterSettings { sampling, reference_scale, seed: 0, size: (SIDE, SIDE) };
+        let settings = PainterSettings { sampling, reference_scale, size: (SIDE, SIDE), ..PainterSettings::default() };
         let subject = Subject { face: self.identity.values(), portrait: &self.aligned };
         let checkpoint = Checkpoint::open(&folder()).unwrap();
         let painter = Painter::new(checkpoint, Compute::cpu(), settings, subject, &mut |_| Ok(())).unwrap();

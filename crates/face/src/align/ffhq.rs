@@ -22,7 +22,8 @@ pub struct AlignedFace {
     /// 512x512 pixels, the eyes level.
     pub picture: RgbImage,
     /// The corners of the aligned picture in the picture that it was cut from: upper left, lower left, lower right,
-    /// upper right. They form a square and may lie outside.
+    /// upper right. They form a square, but for what rounding does to a large picture's size when it is shrunk first, and may
+    /// lie outside.
     pub corners: [[f64; 2]; 4],
 }
 
@@ -31,9 +32,21 @@ impl AlignedFace {
     ///
     /// Both sides count from the centre of the first pixel, so the aligned picture's corner is (-0.5, -0.5).
     pub fn source_from_aligned(&self) -> Similarity {
-        let [upper_left, _, _, upper_right] = self.corners;
-        let [dx, dy] = [0, 1].map(|axis| (upper_right[axis] - upper_left[axis]) / f64::from(ALIGNED_SIDE));
-        Similarity::along([dx, dy], [upper_left[0] + (dx - dy) * 0.5, upper_left[1] + (dx + dy) * 0.5])
+        let [upper_left, lower_left, lower_right, upper_right] = self.corners;
+        let side = f64::from(ALIGNED_SIDE);
+        let step = |axis: usize, from: [[f64; 2]; 2], to: [[f64; 2]; 2]| {
+            (to[0][axis] - from[0][axis] + to[1][axis] - from[1][axis]) / (2.0 * side)
+        };
+        let [right, down] = [
+            ([upper_left, lower_left], [upper_right, lower_right]),
+            ([upper_left, upper_right], [lower_left, lower_right]),
+        ]
+        .map(|(from, to)| [step(0, from, to), step(1, from, to)]);
+        // Of a square these are the same numbers twice; of what rounding left of one, the nearest similarity.
+        let (a, b) = ((right[0] + down[1]) / 2.0, (right[1] - down[0]) / 2.0);
+        let [x, y] = [0, 1].map(|axis| self.corners.iter().map(|corner| corner[axis]).sum::<f64>() / 4.0);
+        let middle = (side - 1.0) / 2.0;
+        Similarity::along([a, b], [x - (a - b) * middle, y - (a + b) * middle])
     }
 }
 
@@ -51,14 +64,20 @@ impl AlignedFace {
 pub fn align(picture: &RgbImage, points: &[[f64; 2]; EYES_AND_MOUTH_COUNT]) -> Result<AlignedFace, FaceError> {
     check_size(picture)?;
     let square = Square::around(points)?;
-    let corners = square.corners();
+    let center = square.center;
     let missed = || FaceError::Alignment {
-        found: format!("a face at {:.0?} beside the picture of {:?}", square.center, picture.dimensions()),
+        found: format!("a face at {center:.0?} beside the picture of {:?}", picture.dimensions()),
         expected: "a face that the picture shows at least in part",
         hint: "check that the landmarks belong to this picture",
     };
 
     let (shrunk, square) = shrink(picture, square);
+    // Where the corners lie in the picture, by the size that it really was shrunk to. There the edges of the outermost
+    // pixels keep their places, not their centres.
+    let (width, height) = picture.dimensions();
+    let stretch =
+        [(width, shrunk.width()), (height, shrunk.height())].map(|(own, now)| f64::from(own) / f64::from(now));
+    let corners = square.corners().map(|[x, y]| [(x + 0.5) * stretch[0] - 0.5, (y + 0.5) * stretch[1] - 0.5]);
     let border = (square.side() * 0.1).round_ties_even().max(3.0);
     let window = square.window(border, shrunk.dimensions()).ok_or_else(missed)?;
     let cropped = imageops::crop_imm(shrunk.as_ref(), window.x, window.y, window.width, window.height).to_image();

@@ -249,42 +249,64 @@ mod tests {
     use crate::planes::{Planar, timed, video_info};
     use crate::settings::H264Encoder;
 
-    /// Without a clock, as fast as the encoder goes.
+    /// Without a clock, as fast as the encoders go.
     #[test]
-    fn times_rise_evenly_for_a_quarter_of_an_hour() {
-        const FRAMES: u64 = 27_000;
+    fn for_an_hour_times_rise_evenly_and_the_sound_keeps_up() {
+        const FRAMES: u64 = 107_892;
         crate::elements::start().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let output = LiveOutput::parse(folder.path().join("a.m3u8").to_str().unwrap()).unwrap();
         let format = VideoFormat::new(16, 16, FrameRate::new(30_000, 1001).unwrap());
         let info = video_info(Path::new("a"), &format).unwrap();
         let settings: LiveSettings = serde_json::from_str(r#"{"speed": "ultrafast"}"#).unwrap();
-        let chain = Chain::build(&output, &format, &settings, H264Encoder::X264, &info, false, 1).unwrap();
-        let times = Arc::new(Mutex::new(Vec::new()));
-        let heard = Arc::clone(&times);
-        chain.mouth.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-            let time = info.buffer().and_then(|buffer| buffer.pts());
-            heard.lock().unwrap_or_else(PoisonError::into_inner).extend(time.map(|time| time.nseconds()));
-            gst::PadProbeReturn::Ok
-        });
+        let chain = Chain::build(&output, &format, &settings, H264Encoder::X264, &info, true, 1).unwrap();
+        let entrance = chain.sound.as_ref().and_then(|sound| sound.static_pad("src"));
+        let converter = entrance.and_then(|pad| pad.peer()?.parent_element());
+        let encoder = converter.and_then(|element| element.static_pad("src")?.peer()?.parent_element());
+        let pictures = times_at(&chain.mouth);
+        let sounds = times_at(&encoder.unwrap().static_pad("src").unwrap());
         let mut session = Session::start(&output, &format, chain).unwrap();
         let mut planar = Planar::new(&info, 8);
         let buffers = [0, 255].map(|grey| planar.buffer(&RgbImage::from_pixel(16, 16, Rgb([grey; 3]))));
+        let place = |index| super::super::follower::place(format.rate, index);
         for index in 0..FRAMES {
             while !session.has_room() {
                 assert_eq!(session.heard(), None);
                 std::thread::sleep(Duration::from_micros(100));
             }
             session.push(timed(buffers[(index / 15 % 2) as usize].clone(), &format, index));
+            let samples = vec![[0.1; 2]; (place(index + 1) - place(index)) as usize];
+            session.push_sound(samples, place(index));
         }
         let began = Instant::now();
-        let count = || times.lock().unwrap().len() as u64;
-        while count() < FRAMES && began.elapsed() < Duration::from_secs(30) {
+        while (pictures.lock().unwrap().len() as u64) < FRAMES && began.elapsed() < Duration::from_secs(30) {
             assert_eq!(session.fault(), None);
             std::thread::sleep(Duration::from_millis(1));
         }
-        assert_eq!((session.finish(), count()), (None, FRAMES));
-        let times = times.lock().unwrap();
-        assert!((0..).zip(&*times).all(|(index, time)| *time - times[0] == format.rate.pts(index).0));
+        assert_eq!(session.finish(), None);
+        let (pictures, sounds) = (pictures.lock().unwrap(), sounds.lock().unwrap());
+        assert_eq!(pictures.len() as u64, FRAMES);
+        assert!((0..).zip(&*pictures).all(|(index, time)| *time - pictures[0] == format.rate.pts(index).0));
+        // AAC is coded by 1024 samples; what a buffer says is where its samples were pushed.
+        let off = (0..).zip(&*sounds).map(|(index, time)| {
+            let samples: u64 = index * 1024;
+            (time - sounds[0]).abs_diff(samples * 1_000_000_000 / u64::from(RATE))
+        });
+        assert!(off.max().unwrap() < 1_000_000);
+        // All that was pushed was heard, but for what the encoder still holds.
+        let heard = sounds.len() as u64 * 1024;
+        assert!(place(FRAMES).abs_diff(heard) < 4 * 1024, "{heard} samples");
+    }
+
+    /// The times of all buffers that pass a pad, in nanoseconds.
+    fn times_at(pad: &gst::Pad) -> Arc<Mutex<Vec<u64>>> {
+        let times = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&times);
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+            let time = info.buffer().and_then(|buffer| buffer.pts());
+            heard.lock().unwrap_or_else(PoisonError::into_inner).extend(time.map(|time| time.nseconds()));
+            gst::PadProbeReturn::Ok
+        });
+        times
     }
 }

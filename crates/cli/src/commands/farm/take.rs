@@ -29,13 +29,17 @@ pub fn write(
 }
 
 fn text((portrait, driver): (&Path, &Path), args: &TakeArgs, folder: &Path) -> Result<String, Stop> {
-    let is_painted = matches!(args.renderer, Some(RendererArg::Diffusion));
+    let is_painted = match args.renderer {
+        None | Some(RendererArg::Mesh) => false,
+        Some(RendererArg::Diffusion) => true,
+        Some(RendererArg::Mixed) => {
+            return Err(Stop::usage(anyhow!(
+                "mesh+diffusion does not go with a farm, whose films are storyboards\nhint: --renderer diffusion, or `moue \
+                 animate --frames` for ranges"
+            )));
+        }
+    };
     let framing = args.framing.unwrap_or(if is_painted { Framing::Face } else { Framing::Whole });
-    if is_painted && framing != Framing::Face {
-        return Err(Stop::usage(anyhow!(
-            "--framing does not go with the diffusion renderer\nhint: it paints the aligned face: leave --framing out"
-        )));
-    }
     let size = args.size.unwrap_or(match framing {
         Framing::Whole => Size::Source,
         Framing::Head | Framing::Face => Size::Pixels { width: HEAD_SIDE, height: HEAD_SIDE },

@@ -1,0 +1,48 @@
+//! `moue join`
+
+use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
+
+use moue_media::{Cue, MediaError, Output, Parts, Source, join_parts};
+
+use super::animate::size;
+use super::{Outcome, Stop, motion};
+use crate::{
+    args::JoinArgs,
+    exit, interrupt,
+    printer::{Printer, strong},
+};
+
+pub fn join(args: &JoinArgs, printer: Printer) -> Outcome {
+    let output = Output::parse(&args.output).map_err(Stop::usage)?;
+    let from = motion::time("--sound-start", args.sound_start.as_ref(), args.fps)?.unwrap_or(0.0);
+    let sound = args.sound.as_deref();
+    let sounds: Vec<Cue> = sound
+        .map(|path| Cue { source: Source::from(path), at: 0.0, from, seconds: f64::INFINITY })
+        .into_iter()
+        .collect();
+    let is_stopped = interrupt::flag(printer, "interrupted: nothing is written")?;
+    let parts = Parts { paths: &args.parts, rate: args.fps, sounds: &sounds };
+    let joined = join_parts(&output, &parts, args.overwrite, &mut |_| {
+        if is_stopped.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let written = joined.map_err(|error| {
+        let code = match &error {
+            MediaError::Interrupted { .. } => exit::INTERRUPTED,
+            MediaError::OutputName { .. } => exit::USAGE,
+            _ => exit::FAILED,
+        };
+        Stop { error: error.into(), code }
+    })?;
+    let path = written.path.display();
+    written.notes.iter().for_each(|note| printer.note(&format!("{path}: {note}")));
+    let (parts, frames, bytes) = (args.parts.len(), written.frames, size(written.bytes));
+    printer.say(&format!("{} {path}, {frames} frames of {parts} parts, {bytes}", strong("wrote")));
+    if args.json {
+        let summary = serde_json::json!({
+            "path": path.to_string(), "frames": frames, "bytes": written.bytes, "parts": parts,
+        });
+        printer.data(&format!("{summary:#}"));
+    }
+    Ok(exit::DONE)
+}

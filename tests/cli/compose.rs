@@ -1,0 +1,121 @@
+//! The painted face in the whole picture, and frames that the mesh makes of painted ones: with the toy checkpoint.
+
+use std::fs;
+
+use image::{Rgb, RgbImage, imageops};
+
+use crate::harness::{Bench, Ran, repository};
+
+/// A picture of 240x200 with the toy face at its right, and a motion of FLAME's jaw that turns the head.
+fn bench() -> Bench {
+    let bench = Bench::new();
+    let face = image::open(repository("examples/portraits/toyface.png")).unwrap().to_rgb8();
+    let mut picture = RgbImage::from_pixel(240, 200, Rgb([110, 140, 170]));
+    imageops::replace(&mut picture, &imageops::resize(&face, 180, 180, imageops::FilterType::Lanczos3), 50, 10);
+    bench.save("toy.png", &picture);
+    bench.write("flame.csv", b"time,jaw_x,head_yaw\n0,0,0\n0.04,0.3,0\n0.08,0.3,0\n0.12,0.15,0\n0.16,0,10\n0.2,0,0\n");
+    bench
+}
+
+fn paint(bench: &Bench, renderer: &str, more: &[&str]) -> Ran {
+    let models = repository("examples/models/toyfaces");
+    let usual = ["animate", "toy.png", "flame.csv", "--renderer", renderer, "--models", models.to_str().unwrap()];
+    bench.run(&[&usual[..], &["--steps", "1", "--guidance", "1", "--batch", "1"], more].concat())
+}
+
+fn frame(bench: &Bench, folder: &str, index: usize) -> RgbImage {
+    image::open(bench.path(&format!("{folder}/{index:05}.png"))).unwrap().to_rgb8()
+}
+
+#[test]
+fn painted_faces_go_back_into_their_picture_and_the_mesh_makes_frames_between_them() {
+    let bench = bench();
+    let summary = paint(&bench, "diffusion", &["--compose", "paste", "-o", "whole/", "--json"]).succeeded().json();
+    assert_eq!(summary["size"], serde_json::json!([240, 200]));
+    assert_eq!((&summary["framing"], &summary["frames"]), (&"whole".into(), &6.into()));
+    let source = image::open(bench.path("toy.png")).unwrap().to_rgb8();
+    let first = frame(&bench, "whole", 0);
+    // The background and the corners are the picture's to the byte; the face is painted.
+    for (x, y) in [(5, 5), (20, 100), (235, 195), (60, 190)] {
+        assert_eq!(first.get_pixel(x, y), source.get_pixel(x, y), "{x} {y}");
+    }
+    let differs = |a: &RgbImage, b: &RgbImage| a.pixels().zip(b.pixels()).filter(|(a, b)| a != b).count();
+    assert!(differs(&first, &source) > 2000);
+    assert_ne!(first, frame(&bench, "whole", 1), "the jaw opens");
+    assert_eq!(frame(&bench, "whole", 1), frame(&bench, "whole", 2), "it stays open");
+    // Frames 0 and 4 are asked for the same face: what differs is the head.
+    assert!(differs(&first, &frame(&bench, "whole", 4)) > 1000);
+    assert_eq!(first, frame(&bench, "whole", 5));
+
+    // Every third frame painted: those are the same, and a part of the film is what the whole has there.
+    let mixed = ["--compose", "paste", "--every", "3", "-o"];
+    let ran = paint(&bench, "mesh+diffusion", &[&mixed[..], &["mixed/", "--json"]].concat());
+    assert_eq!(ran.succeeded().json()["renderer"], "mesh+diffusion");
+    assert!(ran.stderr.contains("3 of 6 frames are painted"), "{}", ran.stderr);
+    for key in [0, 3, 5] {
+        assert_eq!(frame(&bench, "mixed", key), frame(&bench, "whole", key), "keyframe {key}");
+    }
+    assert_ne!(frame(&bench, "mixed", 1), frame(&bench, "mixed", 0));
+    paint(&bench, "mesh+diffusion", &[&mixed[..], &["part/", "--frames", "4..6"]].concat()).succeeded();
+    for index in [4, 5] {
+        assert_eq!(frame(&bench, "part", index), frame(&bench, "mixed", index), "frame {index}");
+    }
+
+    // The head alone, at any size, is put into the picture without being told.
+    paint(&bench, "diffusion", &["--framing", "head", "--size", "160x96", "-o", "head/", "--end", "1f"]).succeeded();
+    assert_eq!(frame(&bench, "head", 0).dimensions(), (160, 96));
+}
+
+#[test]
+fn combinations_without_a_meaning_are_refused_in_words() {
+    let bench = bench();
+    for (renderer, options, words) in [
+        (
+            "diffusion",
+            &["--compose", "crop", "--framing", "head"][..],
+            ["--framing whole or head", "--compose paste puts"],
+        ),
+        ("diffusion", &["--compose", "paste", "--framing", "face"], ["--framing face", "hint: use --framing whole"]),
+        ("diffusion", &["--compose", "patch"], ["found 'patch'", "'crop' or 'paste'"]),
+        ("diffusion", &["--paint-size", "64"], ["--paint-size", "use --size"]),
+        ("diffusion", &["--every", "2"], ["--every", "mesh+diffusion"]),
+        ("mesh+diffusion", &["--every", "2", "--share", "1/2"], ["--every", "cannot be used with"]),
+        ("mesh+diffusion", &["--share", "3/2"], ["found '3/2'", "1/4"]),
+        ("mesh", &["--compose", "paste"], ["--compose paste", "mesh"]),
+    ] {
+        let ran =
+            bench.run(&[&["animate", "toy.png", "flame.csv", "--renderer", renderer, "-o", "a.mp4"], options].concat());
+        ran.failed(2, &words);
+    }
+    assert!(fs::metadata(bench.path("a.mp4")).is_err());
+}
+
+#[test]
+fn shots_of_a_storyboard_show_the_painted_face_in_the_picture() {
+    let bench = bench();
+    bench.write(
+        "film.yaml",
+        b"moue: 1\noutput: {renderer: diffusion, size: 128x96, fps: 5}\ncast: {toy: toy.png}\nshots:\n\
+          - framing: whole to head\n  beats:\n  - hold 0.2s\n  - then 0.2s to jawOpen*0.8\n",
+    );
+    let models = repository("examples/models/toyfaces");
+    let make = |more: &[&str]| {
+        let usual = ["storyboard", "film.yaml", "-o", "film/", "--overwrite", "--models", models.to_str().unwrap()];
+        bench.run(&[&usual[..], &["--steps", "1", "--guidance", "1", "--batch", "1"], more].concat())
+    };
+    make(&[]).succeeded();
+    assert_eq!(frame(&bench, "film", 0).dimensions(), (128, 96));
+    assert_ne!(frame(&bench, "film", 0), frame(&bench, "film", 1));
+    // What is painted is kept: another composition of it paints nothing.
+    let paintings = || {
+        let folders = fs::read_dir(bench.path("film.moue/painted")).unwrap();
+        folders.flat_map(|folder| fs::read_dir(folder.unwrap().path()).unwrap()).count()
+    };
+    let before = paintings();
+    assert_eq!(before, 3, "two frames and the face at rest");
+    let text = fs::read_to_string(bench.path("film.yaml")).unwrap();
+    bench.write("film.yaml", text.replace("whole to head", "head").as_bytes());
+    make(&[]).succeeded();
+    assert_eq!(paintings(), before);
+    make(&["--compose", "crop"]).failed(1, &["--compose crop", "the head", "hint: leave --compose out"]);
+}
