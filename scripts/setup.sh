@@ -53,7 +53,7 @@ packages=(
     gstreamer1.0-libav gstreamer1.0-tools
 )
 if [[ "$purpose" == test ]]; then
-    packages+=(ffmpeg nginx-light libnginx-mod-rtmp chromium)
+    packages+=(ffmpeg nginx-light libnginx-mod-rtmp chromium slurm-wlm munge)
 fi
 
 if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>&1; then

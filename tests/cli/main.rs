@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
+mod buckets;
 mod compose;
 mod driving;
+mod farm;
 mod harness;
 mod inspect;
 mod interrupt;
@@ -15,6 +17,7 @@ mod outputs;
 mod painting;
 mod portraits;
 mod preview;
+mod slurm;
 mod steady;
 mod storyboards;
 mod talk;

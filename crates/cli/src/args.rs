@@ -1,5 +1,6 @@
 //! The command line.
 
+mod farm;
 mod join;
 mod looking;
 mod models;
@@ -7,6 +8,7 @@ mod motion;
 mod storyboard;
 mod track;
 
+pub use farm::*;
 pub use join::*;
 pub use looking::*;
 pub use models::*;
@@ -66,6 +68,9 @@ pub enum Command {
     /// Turn a storyboard into panels and a film
     #[command(long_about = STORYBOARD_LONG)]
     Storyboard(Box<StoryboardArgs>),
+    /// Render a film on many machines
+    #[command(long_about = FARM_LONG)]
+    Farm(FarmArgs),
     /// Put parts together that `moue animate --frames` rendered
     #[command(long_about = JOIN_LONG)]
     Join(JoinArgs),

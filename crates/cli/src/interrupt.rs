@@ -32,6 +32,22 @@ pub fn token(printer: Printer, words: &'static str) -> anyhow::Result<CancelToke
     Ok(token)
 }
 
+/// A token that the first Ctrl-C or polite kill aborts, for work of which nothing half-done is worth keeping; `words` are
+/// said then. The second one leaves with `code`.
+pub fn at_once(printer: Printer, words: &'static str, code: u8) -> anyhow::Result<CancelToken> {
+    let token = CancelToken::new();
+    let handled = token.clone();
+    ctrlc::set_handler(move || {
+        if handled.is_aborting() {
+            std::process::exit(code.into());
+        }
+        handled.abort();
+        printer.say(&format!("\n{words}"));
+    })
+    .context("cannot listen for Ctrl-C")?;
+    Ok(token)
+}
+
 /// A flag that Ctrl-C and a polite kill set, for work that has nothing to finish; `words` are said then. The second
 /// time, the program ends at once.
 pub fn flag(printer: Printer, words: &'static str) -> anyhow::Result<Arc<AtomicBool>> {

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
     let outcome = match &cli.command {
         Command::Animate(args) => commands::animate(args, &cli.global, printer),
         Command::Storyboard(args) => commands::storyboard(args, &cli.global, printer),
+        Command::Farm(args) => commands::farm(args, &cli.global, printer),
         Command::Join(args) => commands::join(args, printer),
         Command::Track(args) => commands::track(args, &cli.global, printer),
         Command::Edit(args) => commands::edit(args, &cli.global, printer),

@@ -1,12 +1,13 @@
 //! Which frames of a storyboard a film shows.
 
+use std::ops::Range;
 use std::path::Path;
 
 use moue_media::{Cue, Source};
 use moue_storyboard::{FilmFrame, Layer, Storyboard};
 use moue_timeline::nearest_name;
 
-use crate::FilmError;
+use crate::{FilmError, ShotFrames};
 
 /// What is shown of a storyboard: all of it, or some shots without their transitions.
 #[derive(Clone, Debug)]
@@ -58,7 +59,7 @@ impl<'a> Cut<'a> {
     }
 
     /// The shots that are seen, each once.
-    pub(crate) fn shots(&self) -> Vec<usize> {
+    pub fn shots(&self) -> Vec<usize> {
         match &self.chosen {
             None => (0..self.storyboard.shots.len()).collect(),
             Some(chosen) => {
@@ -70,8 +71,35 @@ impl<'a> Cut<'a> {
         }
     }
 
+    /// The shots that are seen in a run of frames, each once.
+    pub fn shots_in(&self, frames: &Range<u64>) -> Vec<usize> {
+        let seen = frames.clone().filter_map(|index| self.frame(index));
+        let mut shots: Vec<usize> = seen
+            .flat_map(|frame| [Some(frame.front), frame.below])
+            .filter_map(|layer| layer.map(|layer| layer.shot))
+            .collect();
+        shots.sort_unstable();
+        shots.dedup();
+        shots
+    }
+
+    /// The frames of shots that are seen in runs of the film's frames, each once, in order.
+    pub fn frames_of_shots(&self, runs: impl IntoIterator<Item = Range<u64>>) -> ShotFrames {
+        let mut wanted = ShotFrames::new();
+        for frame in runs.into_iter().flatten().filter_map(|index| self.frame(index)) {
+            for layer in [Some(frame.front), frame.below].into_iter().flatten() {
+                wanted.entry(layer.shot).or_default().push(layer.frame);
+            }
+        }
+        for frames in wanted.values_mut() {
+            frames.sort_unstable();
+            frames.dedup();
+        }
+        wanted
+    }
+
     /// What is heard.
-    pub(crate) fn cues(&self) -> Vec<Cue> {
+    pub fn cues(&self) -> Vec<Cue> {
         let rate = self.storyboard.output.rate;
         let begins: Vec<(usize, u64)> = match &self.chosen {
             Some(chosen) => chosen.clone(),

@@ -1,6 +1,7 @@
 //! The keyframes of a shot by themselves: whoever renders a shot's frames elsewhere has to have them first.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use moue_animation::KeyframePlan;
 use moue_engine::CancelToken;
@@ -39,12 +40,12 @@ pub fn shot_keyframes(
     if storyboard.output.renderer == Renderer::Mesh {
         return Ok(none);
     }
-    let paintings = Paintings::new(Path::new("").to_owned(), size, drawing, props)?;
+    let paintings = Arc::new(Paintings::new(Path::new("").to_owned(), size, drawing, props)?);
     let conditioning = paintings.conditioning(&storyboard.cast[own.character])?;
     if !conditioning.has_keyframes() {
         return Ok(none);
     }
-    let stage = Stage::new(storyboard, props, drawing.map.as_ref(), Some(&paintings), size);
+    let stage = Stage::new(storyboard, props, drawing.map.as_ref(), Some(paintings.clone()), size);
     let expressions = stage.flame(shot, token)?;
     let plan = KeyframePlan::of(expressions.iter().copied(), conditioning.keyframe_distance);
     let mut frames = vec![Vec::new(); plan.keyframes().len()];
@@ -74,8 +75,8 @@ pub fn paint_keyframes(
         return Ok(());
     }
     let size = film_size(storyboard, drawing.compose, props)?;
-    let paintings = Paintings::new(painted.to_owned(), size, drawing, props)?;
-    let stage = Stage::new(storyboard, props, drawing.map.as_ref(), Some(&paintings), size);
+    let paintings = Arc::new(Paintings::new(painted.to_owned(), size, drawing, props)?);
+    let stage = Stage::new(storyboard, props, drawing.map.as_ref(), Some(paintings.clone()), size);
     let own = &storyboard.shots[shot];
     let (character, compose) = (&storyboard.cast[own.character], paintings.composition(own));
     let mut painter = paintings.painter(character, compose, props, indices.len() as u64, observer, token)?;

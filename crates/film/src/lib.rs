@@ -13,6 +13,7 @@
 //! - A piece has its name only when it is whole, and is in the ledger only after that.
 //! - Nothing here parses arguments or prints.
 
+mod coding;
 mod cut;
 mod digest;
 mod error;
@@ -27,16 +28,22 @@ mod performance;
 mod pieces;
 mod props;
 mod run;
+mod shoot;
 mod stage;
 
+pub use coding::Coding;
 pub use cut::Cut;
+pub use digest::program;
 pub use error::{FilmError, LedgerProblem};
 pub use files::DiskFiles;
 pub use keyframes::{ShotKeyframes, paint_keyframes, shot_keyframes};
 pub use make::{FilmJob, FilmObserver, FilmSummary, film};
+pub use paintings::{KEYFRAMES, frame_path};
 pub use panels::panels;
 pub use performance::shot_track;
+pub use pieces::Piece;
 pub use props::Props;
+pub use shoot::{PaintedFrame, Shoot, ShotFrames};
 
 use moue_animation::{Compose, Device, LinearMap, Painting};
 use moue_storyboard::{OutputSize, Renderer, Storyboard};

@@ -1,6 +1,6 @@
 //! The run: a storyboard in, films out.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
@@ -8,17 +8,14 @@ use std::time::Instant;
 
 use moue_animation::{AnimationError, Broadcast, Framing, LiveJob, LiveSummary, Observer, Programme, pose_renderer};
 use moue_engine::CancelToken;
-use moue_media::{Codec, EncoderSettings, Film, Output, OutputKind, RawOutput, Sink, VideoFormat, join};
+use moue_media::{EncoderSettings, Film, Output, RawOutput, Sink, VideoFormat, join};
 use moue_storyboard::{Renderer, Storyboard};
 use moue_timeline::Channel;
 use serde::Serialize;
 
 use crate::keep::Keep;
-use crate::paintings::Paintings;
-use crate::pieces::{Piece, pieces};
-use crate::run::Run;
-use crate::stage::{Stage, film_size};
-use crate::{Cut, Drawing, FilmError, Props};
+use crate::stage::film_size;
+use crate::{Coding, Cut, Drawing, FilmError, Piece, Props, Shoot};
 
 /// Everything about a film but the storyboard.
 #[derive(Clone, Debug)]
@@ -94,24 +91,6 @@ pub struct FilmOutput {
     pub bytes: u64,
 }
 
-/// What is encoded piece by piece.
-#[derive(Clone, Copy, PartialEq, Debug)]
-struct Coding {
-    codec: Codec,
-    settings: EncoderSettings,
-}
-
-/// How an output with pieces is encoded; nothing where it takes frames as they are.
-fn coding(output: &Output, settings: &EncoderSettings) -> Option<Coding> {
-    let codec = match output.kind() {
-        OutputKind::Mp4 => Codec::H264,
-        OutputKind::Mkv => settings.codec.unwrap_or(Codec::H264),
-        OutputKind::Webm => Codec::Vp9,
-        _ => return None,
-    };
-    Some(Coding { codec, settings: EncoderSettings { codec: Some(codec), ..*settings } })
-}
-
 /// Renders what is missing of a film and puts it together.
 ///
 /// # Errors
@@ -127,26 +106,22 @@ pub fn film(
 ) -> Result<FilmSummary, FilmError> {
     let began = Instant::now();
     check(storyboard, job)?;
-    let size = film_size(storyboard, job.drawing.compose, props)?;
-    let rate = storyboard.output.rate;
-    let format = VideoFormat { expected_frames: Some(cut.frame_count()), ..VideoFormat::new(size.0, size.1, rate) };
     let mut codings: Vec<Coding> = Vec::new();
-    for coding in job.outputs.iter().filter_map(|(output, settings)| coding(output, settings)) {
+    for coding in job.outputs.iter().filter_map(|(output, settings)| Coding::of(output, settings)) {
         if !codings.contains(&coding) {
             codings.push(coding);
         }
     }
+    let size = film_size(storyboard, job.drawing.compose, props)?;
+    let rate = storyboard.output.rate;
+    let format = VideoFormat { expected_frames: Some(cut.frame_count()), ..VideoFormat::new(size.0, size.1, rate) };
     // Names that are taken, folders that are missing: known before anything is rendered.
     for (output, settings) in &job.outputs {
         drop(output.open(&format, settings, job.overwrite)?);
     }
     let keep = Keep::open(&job.keep, job.restart)?;
-    let paintings = match storyboard.output.renderer {
-        Renderer::Mesh => None,
-        Renderer::Diffusion => Some(Paintings::new(keep.painted(), size, &job.drawing, props)?),
-    };
-    let extra = paintings.as_ref().map(Paintings::look).unwrap_or_default();
-    let pieces = pieces(storyboard, cut, size, &extra, props)?;
+    let shoot = Shoot::new(storyboard, cut, &job.drawing, &keep.painted(), job.workers, props)?;
+    let pieces = shoot.pieces()?;
     // Outputs of single frames take every frame, and so every frame is drawn.
     let mut direct: Vec<Box<dyn Sink>> = Vec::new();
     let mut missing: Vec<Vec<Coding>> = Vec::new();
@@ -154,13 +129,13 @@ pub fn film(
         let count = piece.frames.end - piece.frames.start;
         let mut wanted = Vec::new();
         for coding in &codings {
-            if !keep.has(&piece.name(&coding.settings, coding.codec.name()), count)? {
+            if !keep.has(&piece.name(coding), count)? {
                 wanted.push(*coding);
             }
         }
         missing.push(wanted);
     }
-    for (output, settings) in job.outputs.iter().filter(|(output, settings)| coding(output, settings).is_none()) {
+    for (output, settings) in job.outputs.iter().filter(|(output, settings)| Coding::of(output, settings).is_none()) {
         direct.push(output.open(&format, settings, job.overwrite)?);
     }
     for raw in &job.raw {
@@ -175,47 +150,33 @@ pub fn film(
     let to_render: u64 = pieces.iter().zip(&drawn).filter(|(_, drawn)| **drawn).map(|(piece, _)| count(piece)).sum();
     observer.planned(cut.frame_count(), to_render);
 
-    let stage = Stage::new(storyboard, props, job.drawing.map.as_ref(), paintings.as_ref(), size);
     let interrupted = |done: usize| FilmError::Interrupted { kept: done, of: pieces.len() };
     let ready = |missing: &[Vec<Coding>]| missing.iter().filter(|missing| missing.is_empty()).count();
-    if let Some(paintings) = &paintings {
-        let chosen: Vec<&Piece> =
-            pieces.iter().zip(&drawn).filter(|(_, drawn)| **drawn).map(|(piece, _)| piece).collect();
-        paint(cut, &chosen, &stage, paintings, observer, token).map_err(|error| match error {
-            FilmError::Animation(AnimationError::Interrupted) => interrupted(ready(&missing)),
-            error => error,
-        })?;
-    }
+    let chosen = pieces.iter().zip(&drawn).filter(|(_, drawn)| **drawn).map(|(piece, _)| piece.frames.clone());
+    let painted = shoot.paint(&cut.frames_of_shots(chosen), &mut |_| ControlFlow::Continue(()), observer, token);
+    painted.map_err(|error| match error {
+        FilmError::Animation(AnimationError::Interrupted) => interrupted(ready(&missing)),
+        error => error,
+    })?;
 
     observer.started(to_render);
-    let workers = job.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |cores| cores.get()));
     let rendered = AtomicU64::new(0);
     let mut rendered_shots = Vec::new();
     // What is missing is written, and everything goes on air.
     let mut render = |missing: &mut [Vec<Coding>], direct: &mut Vec<Box<dyn Sink>>| -> Result<(), FilmError> {
         for (index, piece) in pieces.iter().enumerate().filter(|(index, _)| drawn[*index]) {
-            let mut scenes = Vec::new();
-            for shot in &piece.shots {
-                scenes.push((*shot, stage.scene(*shot, observer, token)?));
-            }
             let mut sinks: Vec<Box<dyn Sink>> = std::mem::take(direct);
             let kept_sinks = sinks.len();
             for coding in &missing[index] {
-                let path = keep.path(&piece.name(&coding.settings, coding.codec.name()));
-                let part = Output::mkv(path);
-                let format = VideoFormat { expected_frames: Some(count(piece)), ..format };
-                sinks.push(part.open(&format, &coding.settings, true)?);
+                sinks.push(shoot.open(&piece.frames, coding, keep.path(&piece.name(coding)))?);
             }
-            let broadcast = broadcast.as_ref();
-            let run = Run { cut, piece, scenes: &scenes, storyboard, size, workers, rendered: &rendered, broadcast };
-            let Some(mut sinks) = run.render(sinks, observer, token)? else {
-                return Err(interrupted(ready(missing)));
-            };
+            let drawn = shoot.draw(&piece.frames, sinks, broadcast.as_ref(), &rendered, observer, token)?;
+            let Some(mut sinks) = drawn else { return Err(interrupted(ready(missing))) };
             let parts = sinks.split_off(kept_sinks);
             *direct = sinks;
             for (sink, coding) in parts.into_iter().zip(&missing[index]) {
                 sink.finish()?;
-                keep.add(&piece.name(&coding.settings, coding.codec.name()), count(piece))?;
+                keep.add(&piece.name(coding), count(piece))?;
             }
             missing[index].clear();
             for shot in piece.shots.iter().map(|shot| &storyboard.shots[*shot].name) {
@@ -250,9 +211,7 @@ pub fn film(
         return Err(FilmError::Stream { problem });
     }
     let outputs = made?;
-    let names = |coding: &Coding| {
-        pieces.iter().map(|piece| piece.name(&coding.settings, coding.codec.name())).collect::<Vec<_>>()
-    };
+    let names = |coding: &Coding| pieces.iter().map(|piece| piece.name(coding)).collect::<Vec<_>>();
     let used: HashSet<String> = codings.iter().flat_map(names).collect();
     Ok(FilmSummary {
         frames: cut.frame_count(),
@@ -293,28 +252,6 @@ fn check(storyboard: &Storyboard, job: &FilmJob) -> Result<(), FilmError> {
         }
     }
     job.live.check()?;
-    Ok(())
-}
-
-/// Paints the frames that pieces show, one character after the other: their models are large.
-fn paint(
-    cut: &Cut<'_>,
-    pieces: &[&Piece],
-    stage: &Stage<'_>,
-    paintings: &Paintings,
-    observer: &dyn FilmObserver,
-    token: &CancelToken,
-) -> Result<(), FilmError> {
-    let mut wanted: BTreeMap<usize, BTreeMap<usize, Vec<u64>>> = BTreeMap::new();
-    for frame in pieces.iter().flat_map(|piece| piece.frames.clone()).filter_map(|index| cut.frame(index)) {
-        for layer in [Some(frame.front), frame.below].into_iter().flatten() {
-            let character = stage.storyboard.shots[layer.shot].character;
-            wanted.entry(character).or_default().entry(layer.shot).or_default().push(layer.frame);
-        }
-    }
-    for (character, shots) in wanted {
-        paintings.paint(stage, character, &shots, observer, token)?;
-    }
     Ok(())
 }
 
@@ -377,10 +314,9 @@ fn put_together(
     let mut outputs = Vec::new();
     for (output, settings) in &job.outputs {
         let name = output.path().display().to_string();
-        let written = match coding(output, settings) {
+        let written = match Coding::of(output, settings) {
             Some(coding) => {
-                let paths: Vec<PathBuf> =
-                    pieces.iter().map(|piece| keep.path(&piece.name(&coding.settings, coding.codec.name()))).collect();
+                let paths: Vec<PathBuf> = pieces.iter().map(|piece| keep.path(&piece.name(&coding))).collect();
                 let film = Film { format, pieces: &paths, sounds: &sounds };
                 join(output, &film, job.overwrite, &mut |frames| {
                     observer.joined(&name, frames);

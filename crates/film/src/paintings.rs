@@ -1,6 +1,6 @@
 //! Frames that the diffusion renderer painted, each in a file of its own: seconds of work that nothing may lose.
 
-use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use image::RgbImage;
@@ -15,7 +15,7 @@ use moue_timeline::{Expression, FlameExpression};
 use serde_json::Value;
 
 use crate::stage::Stage;
-use crate::{Drawing, FilmError, Props, digest};
+use crate::{Drawing, FilmError, PaintedFrame, Props, ShotFrames, digest};
 
 /// Where painted frames lie, and how new ones are painted.
 pub(crate) struct Paintings {
@@ -39,36 +39,42 @@ pub(crate) fn composition(shot: &Shot, asked: Option<Compose>) -> Compose {
 
 /// The folder of keyframes beside the paintings. Their names are hashes of all that they depend on, so that shots share
 /// what they have in common.
-const KEYFRAMES: &str = "keyframes";
+pub const KEYFRAMES: &str = "keyframes";
 
-/// The file of a shot's frame.
-pub(crate) fn frame_path(folder: &Path, frame: u64) -> PathBuf {
+/// The file of a shot's frame in the folder of its painted frames.
+pub fn frame_path(folder: &Path, frame: u64) -> PathBuf {
     folder.join(format!("{frame:06}.png"))
 }
 
 impl Paintings {
     /// Frames are kept in `folder`, for films of `size`.
     pub fn new(folder: PathBuf, size: (u32, u32), drawing: &Drawing, props: &Props) -> Result<Self, FilmError> {
+        let models = ModelFolder::find(drawing.painting.models.as_deref(), &process_environment)
+            .map_err(moue_animation::DiffusionError::from)
+            .map_err(AnimationError::from)?;
+        let mut hashed = Vec::new();
+        for file in ModelFile::ALL {
+            if let Some(path) = models.path(file) {
+                hashed.push((file.path().to_owned(), props.digest(&path)?));
+            }
+        }
+        Ok(Self::of_models(folder, size, drawing, &hashed))
+    }
+
+    /// The same by the models' names and hashes alone: enough for frames that have been painted elsewhere.
+    pub fn of_models(folder: PathBuf, size: (u32, u32), drawing: &Drawing, models: &[(String, String)]) -> Self {
         // The networks take multiples of 64 pixels that they were trained on; small models have small pictures.
         let side = (size.0.min(size.1) / 64 * 64).clamp(64, PAINTED_SIDE);
         let Drawing { painting, device, compose, map } = drawing;
-        let models = ModelFolder::find(painting.models.as_deref(), &process_environment)
-            .map_err(moue_animation::DiffusionError::from)
-            .map_err(AnimationError::from)?;
         // What does not change a painting is left out: where models lie, how many frames are painted at once, what
         // becomes of it.
         let settings =
             Painting { models: None, keyframes: None, batch: None, side: None, detail: 0.0, ..painting.clone() };
-        let mut files = String::new();
-        for file in ModelFile::ALL {
-            if let Some(path) = models.path(file) {
-                files += &format!(" {} {}", file.path(), props.digest(&path)?);
-            }
-        }
+        let files: String = models.iter().map(|(name, hash)| format!(" {name} {hash}")).collect();
         let look =
             |side: &str| digest::of_text(&format!("{} {side} {device} {settings:?} {map:?}{files}", digest::program()));
         let pasted_side = painting.side.map_or("its own".to_owned(), |side| side.to_string());
-        Ok(Self {
+        Self {
             folder,
             side,
             painting: painting.clone(),
@@ -77,7 +83,7 @@ impl Paintings {
             compose: *compose,
             look: look(&side.to_string()),
             pasted_look: look(&pasted_side),
-        })
+        }
     }
 
     /// What pictures depend on beside the storyboard, hashed.
@@ -134,12 +140,13 @@ impl Paintings {
         Ok(self.folder.join(&digest::of_text(&text)[..32]).join("rest.png"))
     }
 
-    /// Paints those frames of a character's shots, by the shots' indices, that are not there yet.
+    /// Paints those frames of a character's shots that are not there yet; `kept` is told each, and may end the work.
     pub fn paint(
         &self,
         stage: &Stage<'_>,
         character: usize,
-        wanted: &BTreeMap<usize, Vec<u64>>,
+        wanted: &ShotFrames,
+        kept: &mut dyn FnMut(PaintedFrame<'_>) -> ControlFlow<()>,
         observer: &dyn Observer,
         token: &CancelToken,
     ) -> Result<(), FilmError> {
@@ -152,18 +159,20 @@ impl Paintings {
                 .map(|(shot, frames)| (*shot, frames.as_slice()))
                 .collect();
             if !shots.is_empty() {
-                self.paint_squares(stage, character, compose, &shots, observer, token)?;
+                self.paint_squares(stage, character, compose, &shots, kept, observer, token)?;
             }
         }
         Ok(())
     }
 
+    #[expect(clippy::too_many_arguments, reason = "whom, how, what, and who watches")]
     fn paint_squares(
         &self,
         stage: &Stage<'_>,
         character: usize,
         compose: Compose,
         wanted: &[(usize, &[u64])],
+        kept: &mut dyn FnMut(PaintedFrame<'_>) -> ControlFlow<()>,
         observer: &dyn Observer,
         token: &CancelToken,
     ) -> Result<(), FilmError> {
@@ -220,7 +229,11 @@ impl Paintings {
                 let mut pictures: Vec<RgbImage> = asked.iter().map(|_| painted.new_frame()).collect();
                 painted.render(&asked, &mut pictures, &Steps { observer, token })?;
                 for (frame, picture) in batch.iter().zip(&pictures) {
-                    moue_media::save_png(picture, &frame_path(&folder, *frame), true)?;
+                    let path = frame_path(&folder, *frame);
+                    moue_media::save_png(picture, &path, true)?;
+                    if kept(PaintedFrame { shot, frame: *frame, path: &path }).is_break() {
+                        return Err(AnimationError::Interrupted.into());
+                    }
                 }
                 done += batch.len() as u64;
                 observer.rendered(done);

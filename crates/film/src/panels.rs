@@ -1,7 +1,9 @@
 //! The panels of a board, drawn.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
 use image::RgbImage;
 use moue_engine::CancelToken;
@@ -30,9 +32,9 @@ pub fn panels(
     let (mut paintings, mut kept) = (None, None);
     if storyboard.output.renderer == Renderer::Diffusion {
         let keep = kept.insert(Keep::open(keep, false)?);
-        paintings = Some(Paintings::new(keep.painted(), size, drawing, props)?);
+        paintings = Some(Arc::new(Paintings::new(keep.painted(), size, drawing, props)?));
     }
-    let stage = Stage::new(storyboard, props, drawing.map.as_ref(), paintings.as_ref(), size);
+    let stage = Stage::new(storyboard, props, drawing.map.as_ref(), paintings.clone(), size);
     if let Some(paintings) = &paintings {
         let mut wanted: BTreeMap<usize, BTreeMap<usize, Vec<u64>>> = BTreeMap::new();
         for panel in &panels {
@@ -40,7 +42,7 @@ pub fn panels(
             wanted.entry(character).or_default().entry(panel.shot).or_default().push(panel.frame);
         }
         for (character, shots) in wanted {
-            paintings.paint(&stage, character, &shots, observer, token)?;
+            paintings.paint(&stage, character, &shots, &mut |_| ControlFlow::Continue(()), observer, token)?;
         }
     }
     observer.started(panels.len() as u64);

@@ -2,11 +2,10 @@
 
 use std::ops::Range;
 
-use moue_media::EncoderSettings;
 use moue_storyboard::Storyboard;
 use serde_json::{Value, json};
 
-use crate::{Cut, FilmError, Props, digest};
+use crate::{Coding, Cut, FilmError, Props, digest};
 
 /// Seconds of a shot in one piece, so that a long one that is interrupted is not lost; pieces begin at the same frames
 /// of a shot wherever that lies in the film.
@@ -14,7 +13,7 @@ const SECONDS: f64 = 20.0;
 
 /// Frames of the film that are rendered and encoded together.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Piece {
+pub struct Piece {
     /// The film's frames.
     pub frames: Range<u64>,
     /// The shots that are seen, one or, during a dissolve, two.
@@ -85,8 +84,9 @@ struct Group {
 }
 
 impl Piece {
-    /// The name of the piece in a codec: a hash of its pictures and of how they are encoded.
-    pub fn name(&self, settings: &EncoderSettings, codec: &str) -> String {
+    /// The name of the piece in a coding: a hash of its pictures and of how they are encoded.
+    pub fn name(&self, coding: &Coding) -> String {
+        let (codec, settings) = (coding.codec().name(), coding.settings());
         digest::of_text(&format!("{} {codec} {settings:?}", self.look))[..32].to_owned()
     }
 }
@@ -97,6 +97,7 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
+    use moue_media::{Codec, EncoderSettings};
     use proptest::prelude::*;
 
     use super::*;
@@ -158,9 +159,9 @@ mod tests {
         let piece = cut_up(&read(folder.path(), "- {beats: to fear}\n"), &props).remove(0);
         let better = EncoderSettings { crf: 5u8.try_into().ok(), ..EncoderSettings::default() };
         let names = [
-            piece.name(&EncoderSettings::default(), "H.264"),
-            piece.name(&EncoderSettings::default(), "VP9"),
-            piece.name(&better, "H.264"),
+            piece.name(&Coding::new(Codec::H264, &EncoderSettings::default())),
+            piece.name(&Coding::new(Codec::Vp9, &EncoderSettings::default())),
+            piece.name(&Coding::new(Codec::H264, &better)),
         ];
         assert_eq!(names.iter().collect::<HashSet<_>>().len(), 3);
         assert!(names.iter().all(|name| name.len() == 32));

@@ -83,8 +83,11 @@ impl Props {
         })
     }
 
-    /// The hash of a file's or a folder's content.
-    pub(crate) fn digest(&self, path: &Path) -> Result<String, FilmError> {
+    /// The SHA-256 of a file's content, in hexadecimal; of a folder, that of its files and their names.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn digest(&self, path: &Path) -> Result<String, FilmError> {
         let unreadable = |source| FilmError::Unreadable { path: path.to_owned(), source };
         self.digests.get(path.to_owned(), path, || digest::of_path(path).map_err(unreadable))
     }

@@ -5,6 +5,7 @@
 //!                                         \-> what is watched, in real time
 //! ```
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,7 +16,6 @@ use moue_media::Sink;
 use moue_storyboard::{FilmFrame, Storyboard};
 use moue_timeline::{Expression, FlameExpression};
 
-use crate::pieces::Piece;
 use crate::stage::{Composed, Scene};
 use crate::{Cut, FilmError, FilmObserver};
 
@@ -25,7 +25,8 @@ const WAITING_FRAMES: usize = 2;
 /// One piece on its way through the stages: frames in order, drawn by several threads, written by one each.
 pub(crate) struct Run<'a> {
     pub cut: &'a Cut<'a>,
-    pub piece: &'a Piece,
+    /// The film's frames.
+    pub frames: Range<u64>,
     pub scenes: &'a [(usize, Arc<Scene>)],
     pub storyboard: &'a Storyboard,
     pub size: (u32, u32),
@@ -66,7 +67,7 @@ impl Run<'_> {
             let (asked, to_draw) = scope.channel::<FilmFrame>("asked", 2 * self.workers);
             let (drawn, to_hand_out) = scope.channel::<Arc<RgbImage>>("drawn", 1);
             scope.stage("frames", move |stage| {
-                for frame in self.piece.frames.clone().filter_map(|index| self.cut.frame(index)) {
+                for frame in self.frames.clone().filter_map(|index| self.cut.frame(index)) {
                     if stage.is_finishing() || self.broadcast.is_some_and(Broadcast::is_cut) {
                         break;
                     }
@@ -99,7 +100,7 @@ impl Run<'_> {
             }
             let (done, pool) = (&done, pool.clone());
             scope.stage("hand out", move |stage| {
-                let mut numbers = self.piece.frames.clone();
+                let mut numbers = self.frames.clone();
                 while let Some(frame) = to_hand_out.recv()? {
                     for taker in &takers {
                         taker.send(frame.clone())?;
@@ -120,7 +121,7 @@ impl Run<'_> {
             Err(FilmError::Animation(AnimationError::Interrupted)) => return Ok(None),
             Err(error) => return Err(error),
         }
-        if done.into_inner() < self.piece.frames.end - self.piece.frames.start {
+        if done.into_inner() < self.frames.end - self.frames.start {
             return Ok(None);
         }
         let take = |slot: Mutex<Option<Box<dyn Sink>>>| slot.into_inner().unwrap_or_else(PoisonError::into_inner);

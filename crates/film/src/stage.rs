@@ -57,7 +57,7 @@ pub(crate) struct Stage<'a> {
     pub props: &'a Props,
     map: Option<&'a LinearMap>,
     /// Where painted frames are; only the diffusion renderer has them.
-    paintings: Option<&'a Paintings>,
+    paintings: Option<Arc<Paintings>>,
     /// Of all frames.
     pub size: (u32, u32),
     ready: Mutex<Vec<(usize, Arc<Scene>)>>,
@@ -77,7 +77,7 @@ impl<'a> Stage<'a> {
         storyboard: &'a Storyboard,
         props: &'a Props,
         map: Option<&'a LinearMap>,
-        paintings: Option<&'a Paintings>,
+        paintings: Option<Arc<Paintings>>,
         size: (u32, u32),
     ) -> Self {
         Self { storyboard, props, map, paintings, size, ready: Mutex::default(), prepared: Mutex::default() }
@@ -114,7 +114,7 @@ impl<'a> Stage<'a> {
             track_of(self.storyboard, shot, &timeline, own.rendered_frames(), renderer, self.map, observer)
         };
         let background = Rgb(self.storyboard.output.background);
-        if let Some(paintings) = self.paintings
+        if let Some(paintings) = &self.paintings
             && paintings.composition(own) == Compose::Crop
         {
             let is_face = |view: moue_storyboard::View| view.region == Region::Face;
@@ -137,7 +137,7 @@ impl<'a> Stage<'a> {
         let view = Move::in_portrait(own.framing, &portrait, self.size)
             .map_err(|source| AnimationError::Face { path: portrait.path.clone(), source: Box::new(source) })?;
         let views = Views::of(&view, &timeline);
-        let Some(paintings) = self.paintings else {
+        let Some(paintings) = &self.paintings else {
             let renderers = views.each(|view, size| self.renderer(own.character, &portrait, view, size))?;
             let rest = character.rendering.relative.then(|| portrait.measured());
             let track = track(renderer, observer)?;

@@ -10,6 +10,10 @@ use crate::error::MediaError;
 use crate::settings::{Codec, EncoderSettings, IdrInterval, Speed};
 use crate::sink::VideoFormat;
 
+/// The bits of x264 and libvpx depend on how many threads they have, and x264's shortcuts on the processor's kind. Both
+/// are fixed, so that a film is the same whichever machine encodes it.
+const THREADS: &str = "4";
+
 /// H.264 by x264.
 pub(crate) fn x264(path: &Path, format: &VideoFormat, settings: &EncoderSettings) -> Result<gst::Element, MediaError> {
     let encoder = elements::X264ENC.make(path)?;
@@ -25,6 +29,8 @@ pub(crate) fn x264(path: &Path, format: &VideoFormat, settings: &EncoderSettings
             // Frames are then stored in the order they are shown, the first at time 0.
             ("bframes", "0"),
             ("key-int-max", &idr_frames(format, settings.idr_interval_secs)),
+            ("threads", THREADS),
+            ("option-string", "cpu-independent=1"),
         ],
     );
     Ok(encoder)
@@ -35,7 +41,6 @@ pub(crate) fn vp9(path: &Path, format: &VideoFormat, settings: &EncoderSettings)
     let encoder = elements::VP9ENC.make(path)?;
     let crf = settings.crf.unwrap_or(Codec::Vp9.default_crf()).get().to_string();
     let is_fast = settings.speed <= Speed::Fast;
-    let threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(16));
     elements::set(
         &encoder,
         &[
@@ -51,7 +56,7 @@ pub(crate) fn vp9(path: &Path, format: &VideoFormat, settings: &EncoderSettings)
             ("lag-in-frames", if is_fast { "0" } else { "16" }),
             ("keyframe-max-dist", &idr_frames(format, settings.idr_interval_secs)),
             ("row-mt", "true"),
-            ("threads", &threads.to_string()),
+            ("threads", THREADS),
         ],
     );
     Ok(encoder)

@@ -16,6 +16,7 @@ use crate::pending::{PendingFile, interim_file};
 use crate::pieces::Pieces;
 use crate::sink::{VideoFormat, Written};
 use crate::sound::{Cue, Mixed, Score, Sounding};
+use crate::stamps;
 
 /// Coded frames that wait for the muxer.
 const QUEUED_FRAMES: u64 = 8;
@@ -35,6 +36,8 @@ pub struct Film<'a> {
 /// Puts a film together: an MP4 (of pieces in H.264), an MKV, or a WebM (of pieces in VP9). Coded frames are copied as
 /// they are, so this takes hardly longer than copying files. The sound is decoded and encoded once, to AAC or in WebM to
 /// Opus, and ends with the frames.
+///
+/// Equal pieces and sounds make equal MP4s, byte for byte; MKV and WebM hold random numbers that tell files apart.
 ///
 /// Frame `i` of the film is shown at `rate.pts(i)`, whatever times the pieces have. Everything is checked before
 /// anything is written, by reading all pieces once. One piece is open at a time, and those sounds that are being heard.
@@ -115,6 +118,9 @@ fn write(
     let notes = sound.map_or_else(|| Ok(Vec::new()), Sounding::finish);
     outcome?;
     let notes = notes?;
+    if container == Container::Mp4 {
+        stamps::take_out(pending.temporary()).map_err(|error| MediaError::from_io(&path, "completing it", error))?;
+    }
     let bytes = pending.publish()?;
     Ok(Written { path, frames, bytes, notes })
 }

@@ -48,6 +48,7 @@ mod settings;
 mod sink;
 mod sound;
 mod source;
+mod stamps;
 mod to_rgb;
 mod upright;
 mod yuv;

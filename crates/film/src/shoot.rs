@@ -1,0 +1,226 @@
+//! Where a film's frames are drawn, run by run: the same for a machine that makes all of it and for one of many.
+
+use std::collections::BTreeMap;
+use std::ops::{ControlFlow, Range};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use moue_animation::{AnimationError, Broadcast, Compose};
+use moue_engine::CancelToken;
+use moue_media::{Output, Sink, VideoFormat};
+use moue_storyboard::{Renderer, Storyboard};
+
+use crate::paintings::Paintings;
+use crate::pieces::{Piece, pieces};
+use crate::run::Run;
+use crate::stage::{Stage, film_size};
+use crate::{Coding, Cut, Drawing, FilmError, FilmObserver, Props};
+
+/// A frame that the diffusion renderer has painted just now.
+#[derive(Clone, Copy, Debug)]
+pub struct PaintedFrame<'a> {
+    /// Index of the shot.
+    pub shot: usize,
+    /// The shot's frame.
+    pub frame: u64,
+    /// Its file.
+    pub path: &'a Path,
+}
+
+/// Frames by the index of their shot.
+pub type ShotFrames = BTreeMap<usize, Vec<u64>>;
+
+/// Draws any run of a film's frames.
+pub struct Shoot<'a> {
+    storyboard: &'a Storyboard,
+    cut: &'a Cut<'a>,
+    stage: Stage<'a>,
+    paintings: Option<Arc<Paintings>>,
+    workers: usize,
+}
+
+impl<'a> Shoot<'a> {
+    /// Gets ready to draw a film. `painted` is the folder of frames that the diffusion renderer paints; the mesh
+    /// renderer needs none. `workers` threads draw, as many as there are cores by default.
+    ///
+    /// # Errors
+    /// The first shot's portrait, which may give the size, or a model cannot be read.
+    pub fn new(
+        storyboard: &'a Storyboard,
+        cut: &'a Cut<'a>,
+        drawing: &'a Drawing,
+        painted: &Path,
+        workers: Option<usize>,
+        props: &'a Props,
+    ) -> Result<Self, FilmError> {
+        let size = film_size(storyboard, drawing.compose, props)?;
+        let paintings = match storyboard.output.renderer {
+            Renderer::Mesh => None,
+            Renderer::Diffusion => Some(Paintings::new(painted.to_owned(), size, drawing, props)?),
+        };
+        Ok(Self::with(storyboard, cut, drawing, paintings, size, workers, props))
+    }
+
+    /// The same where the frames have been painted elsewhere and lie below `painted`: the models' names and hashes do.
+    ///
+    /// # Errors
+    /// The first shot's portrait, which may give the size, cannot be read.
+    pub fn of_painted(
+        storyboard: &'a Storyboard,
+        cut: &'a Cut<'a>,
+        drawing: &'a Drawing,
+        (painted, models): (&Path, &[(String, String)]),
+        workers: Option<usize>,
+        props: &'a Props,
+    ) -> Result<Self, FilmError> {
+        let size = film_size(storyboard, drawing.compose, props)?;
+        let paintings = Paintings::of_models(painted.to_owned(), size, drawing, models);
+        Ok(Self::with(storyboard, cut, drawing, Some(paintings), size, workers, props))
+    }
+
+    fn with(
+        storyboard: &'a Storyboard,
+        cut: &'a Cut<'a>,
+        drawing: &'a Drawing,
+        paintings: Option<Paintings>,
+        size: (u32, u32),
+        workers: Option<usize>,
+        props: &'a Props,
+    ) -> Self {
+        let paintings = paintings.map(Arc::new);
+        let stage = Stage::new(storyboard, props, drawing.map.as_ref(), paintings.clone(), size);
+        let workers = workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |cores| cores.get()));
+        Self { storyboard, cut, stage, paintings, workers }
+    }
+
+    /// Width and height of the frames, in pixels.
+    pub fn size(&self) -> (u32, u32) {
+        self.stage.size
+    }
+
+    /// What is written for so many frames.
+    pub fn format(&self, frames: u64) -> VideoFormat {
+        let (width, height) = self.stage.size;
+        VideoFormat { expected_frames: Some(frames), ..VideoFormat::new(width, height, self.storyboard.output.rate) }
+    }
+
+    /// The pieces of the film, each with the hash of all that it depends on. They depend on the storyboard and its files
+    /// alone, not on who draws them.
+    ///
+    /// # Errors
+    /// A file that counts for a shot cannot be read.
+    pub fn pieces(&self) -> Result<Vec<Piece>, FilmError> {
+        let extra = self.paintings.as_ref().map(|paintings| paintings.look()).unwrap_or_default();
+        pieces(self.storyboard, self.cut, self.stage.size, &extra, self.stage.props)
+    }
+
+    /// The folder of a shot's painted frames, named by the hash of all that they depend on; the mesh renderer has none.
+    ///
+    /// # Errors
+    /// A file that counts for the shot cannot be read.
+    pub fn painted(&self, shot: usize) -> Result<Option<PathBuf>, FilmError> {
+        let paintings = self.paintings.as_ref();
+        paintings.map(|paintings| paintings.of(self.storyboard, shot, self.stage.props)).transpose()
+    }
+
+    /// The file of the face at rest by which the colours of a shot's paintings are fitted; only paintings that are put
+    /// into the picture have one.
+    ///
+    /// # Errors
+    /// The portrait cannot be read.
+    pub fn at_rest(&self, shot: usize) -> Result<Option<PathBuf>, FilmError> {
+        let Some(paintings) = &self.paintings else { return Ok(None) };
+        let own = &self.storyboard.shots[shot];
+        match paintings.composition(own) {
+            Compose::Crop => Ok(None),
+            Compose::Paste => paintings.at_rest(&self.storyboard.cast[own.character], self.stage.props).map(Some),
+        }
+    }
+
+    /// Paints those frames that are not there yet, one character after the other: their models are large. `kept` is told
+    /// each frame when it is whole, and may end the work.
+    ///
+    /// # Errors
+    /// As [`film`](crate::film()).
+    pub fn paint(
+        &self,
+        wanted: &ShotFrames,
+        kept: &mut dyn FnMut(PaintedFrame<'_>) -> ControlFlow<()>,
+        observer: &dyn FilmObserver,
+        token: &CancelToken,
+    ) -> Result<(), FilmError> {
+        let Some(paintings) = &self.paintings else { return Ok(()) };
+        let mut characters: BTreeMap<usize, ShotFrames> = BTreeMap::new();
+        for (shot, frames) in wanted {
+            let character = self.storyboard.shots[*shot].character;
+            characters.entry(character).or_default().insert(*shot, frames.clone());
+        }
+        for (character, shots) in characters {
+            paintings.paint(&self.stage, character, &shots, kept, observer, token)?;
+        }
+        Ok(())
+    }
+
+    /// Draws a run of frames into every sink; nothing where it was interrupted, and the sinks are lost. `rendered` counts
+    /// on from run to run.
+    pub(crate) fn draw(
+        &self,
+        frames: &Range<u64>,
+        sinks: Vec<Box<dyn Sink>>,
+        broadcast: Option<&Broadcast>,
+        rendered: &AtomicU64,
+        observer: &dyn FilmObserver,
+        token: &CancelToken,
+    ) -> Result<Option<Vec<Box<dyn Sink>>>, FilmError> {
+        let mut scenes = Vec::new();
+        for shot in self.cut.shots_in(frames) {
+            scenes.push((shot, self.stage.scene(shot, observer, token)?));
+        }
+        let run = Run {
+            cut: self.cut,
+            frames: frames.clone(),
+            scenes: &scenes,
+            storyboard: self.storyboard,
+            size: self.stage.size,
+            workers: self.workers,
+            rendered,
+            broadcast,
+        };
+        run.render(sinks, observer, token)
+    }
+
+    /// Where a piece in that coding is written.
+    ///
+    /// # Errors
+    /// As [`Output::open`].
+    pub(crate) fn open(&self, frames: &Range<u64>, coding: &Coding, path: PathBuf) -> Result<Box<dyn Sink>, FilmError> {
+        Ok(Output::mkv(path).open(&self.format(frames.end - frames.start), coding.settings(), true)?)
+    }
+
+    /// Draws a piece and writes it to `path`, which appears when it is whole. What it shows of painted frames has been
+    /// painted before.
+    ///
+    /// # Errors
+    /// As [`film`](crate::film()); nothing is left behind then.
+    pub fn shoot(
+        &self,
+        piece: &Range<u64>,
+        coding: &Coding,
+        path: PathBuf,
+        rendered: &AtomicU64,
+        observer: &dyn FilmObserver,
+        token: &CancelToken,
+    ) -> Result<(), FilmError> {
+        let sink = self.open(piece, coding, path)?;
+        match self.draw(piece, vec![sink], None, rendered, observer, token)? {
+            Some(sinks) => {
+                for sink in sinks {
+                    sink.finish()?;
+                }
+                Ok(())
+            }
+            None => Err(AnimationError::Interrupted.into()),
+        }
+    }
+}
