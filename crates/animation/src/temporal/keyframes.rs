@@ -110,7 +110,8 @@ mod tests {
         let back = KeyframePlan::of(ramp.iter().chain(ramp.iter().rev()).copied(), 0.3);
         assert_eq!(back, plan, "the way back needs none");
         assert_eq!(KeyframePlan::of([ramp[3]; 50], 0.3).keyframes(), [ramp[3]]);
-        assert_eq!(plan.weights(&ramp[0]), [(0, 1.0)]);
+        let [(0, most), (1, rest)] = plan.weights(&ramp[0])[..] else { panic!("{:?}", plan.weights(&ramp[0])) };
+        assert!(most > 0.9 && rest < 0.1, "{most} {rest}");
         let between = plan.weights(&ramp[4]);
         assert_eq!(between.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [1, 0]);
         assert!(KeyframePlan::new(1.0).weights(&ramp[0]).is_empty());
