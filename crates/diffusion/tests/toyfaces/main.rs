@@ -30,13 +30,13 @@ const fn driven(name: &'static str, index: usize, range: [f32; 2], read: fn(&Rea
 
 const DRIVEN: [Driven; 8] = [
     driven("jaw_open", 52, [0.0, 0.4], |read| read.jaw_open, 0.9),
-    driven("smile", 0, [-2.0, 2.0], |read| read.smile, 0.4),
-    driven("mouth_width", 1, [-2.0, 2.0], |read| read.mouth_width, 0.8),
-    driven("mouth_asymmetry", 3, [-2.0, 2.0], |read| read.mouth_asymmetry, 0.4),
-    driven("lid_left", 50, [0.0, 1.0], |read| read.lid_left, 0.7),
-    driven("lid_right", 51, [0.0, 1.0], |read| read.lid_right, 0.7),
-    driven("brows", 2, [-2.0, 2.0], |read| read.brows, 0.75),
-    driven("brow_asymmetry", 4, [-2.0, 2.0], |read| read.brow_asymmetry, 0.25),
+    driven("smile", 0, [-2.0, 2.0], |read| read.smile, 0.7),
+    driven("mouth_width", 1, [-2.0, 2.0], |read| read.mouth_width, 0.65),
+    driven("mouth_asymmetry", 3, [-2.0, 2.0], |read| read.mouth_asymmetry, 0.75),
+    driven("lid_left", 50, [0.0, 1.0], |read| read.lid_left, 0.9),
+    driven("lid_right", 51, [0.0, 1.0], |read| read.lid_right, 0.9),
+    driven("brows", 2, [-2.0, 2.0], |read| read.brows, 0.85),
+    driven("brow_asymmetry", 4, [-2.0, 2.0], |read| read.brow_asymmetry, 0.8),
 ];
 const AT_REST: Expression = [0.0; 55];
 
