@@ -64,20 +64,10 @@ def background(canvas, look):
         share = (0.5 + 0.5 * np.cos(3.0 * (ys + 0.4 * (look.phase - 0.5) * xs)))[..., None]
         canvas.pixels += (look.front - look.back).astype(np.float32) * share.astype(np.float32)
         return
-    if look.pattern == "stripes":
-        slope = 1.0 if look.phase < 0.5 else -1.0
-        wave = np.abs(((xs + slope * ys) * 2.6 + 2 * look.phase) % 1.0 - 0.5) - 0.25
-        distance = wave / 2.6 * 0.7
-    elif look.pattern == "discs":
-        step = 0.27
-        u, v = (xs + look.phase * step) % step - step / 2, ys % step - step / 2
-        distance = np.sqrt(u * u + v * v) - 0.085
+    if look.pattern == "halves":
+        distance = (xs - 0.5) * np.sin(np.pi * look.phase) + (ys - 0.5) * np.cos(np.pi * look.phase)
     else:
-        step = 0.25
-        u, v = np.abs((xs + look.phase * step) % (2 * step) - step), np.abs(ys % (2 * step) - step)
-        distance = np.where((u - step / 2) * (v - step / 2) < 0, -1, 1) * np.minimum(
-            np.abs(u - step / 2), np.abs(v - step / 2)
-        )
+        distance = np.sqrt((xs - 0.5) ** 2 + (ys - 0.42) ** 2) - 0.36 - 0.1 * look.phase
     canvas.paint(rows, columns, distance, look.front)
 
 
@@ -89,10 +79,6 @@ def hair_behind(canvas, person, look):
         end = 1.1 if look.style == "long" else 0.80
         strip = np.maximum(np.abs(xs - 0.5) - wide - 0.06 * np.clip(ys - 0.43, 0, 1), np.maximum(0.43 - ys, ys - end))
         distance = np.minimum(distance, strip)
-    elif look.style == "curly":
-        angle = np.arctan2(ys - 0.43, xs - 0.5)
-        distance = distance - 0.022 * np.cos(14 * angle + 6 * look.phase) - 0.028
-        distance = np.maximum(distance, ys - 0.68)
     else:
         if look.style == "bun":
             distance = np.minimum(distance, ellipse(xs - 0.5, ys - 0.085, 0.105, 0.085))
@@ -104,14 +90,10 @@ def hair_behind(canvas, person, look):
 def hair_before(canvas, person, look):
     rows, columns, xs, ys = canvas.window(0.1, 0.05, 0.9, 0.58)
     cap = ellipse(xs - 0.5, ys - 0.43, person.half_width + 0.03 + 0.03 * look.volume, 0.305 + 0.02 * look.volume)
-    if look.style == "curly":
-        cap = cap - 0.01
     # The hair line: highest at the parting, down at the temples.
     part = 0.5 + 0.11 * look.parting
     side = np.abs(xs - part)
-    line = 0.235 + 0.25 * side**1.5 + 8.0 * np.clip(np.abs(xs - 0.5) - person.half_width * 0.80, 0, 1) ** 1.3
-    if look.style == "curly":
-        line = line + 0.010 * np.cos(60 * xs)
+    line = 0.215 + 0.25 * side**1.5 + 8.0 * np.clip(np.abs(xs - 0.5) - person.half_width * 0.80, 0, 1) ** 1.3
     distance = np.maximum(cap, (ys - line) * 0.75)
     shine = 0.85 + 0.35 * np.clip(1 - 9 * np.abs(ys - 0.17 - 0.6 * (xs - 0.5) ** 2), 0, 1)
     canvas.paint(rows, columns, distance, np.clip(look.hair * shine[..., None], 0, 1))
@@ -137,7 +119,7 @@ def head(canvas, person, pose):
     for sign in (-1, 1):
         canvas.ellipse(0.5 + sign * EYE_X, EYE_Y - 0.01, 0.085, 0.062, person.skin * 0.82, 0.40, soft=0.06)
         blush = person.skin * np.array([1.0, 0.78, 0.78])
-        canvas.ellipse(0.5 + sign * 0.155, 0.625, 0.06, 0.045, blush, 0.25 + 0.6 * person.blush, soft=0.06)
+        canvas.ellipse(0.5 + sign * 0.175, 0.595, 0.055, 0.04, blush, 0.25 + 0.6 * person.blush, soft=0.06)
 
 
 def nose(canvas, person):
@@ -153,7 +135,7 @@ def nose(canvas, person):
 
 
 def eye(canvas, person, x, closed):
-    wide, high = 0.066 + 0.010 * person.eye_size, 0.036 + 0.010 * person.eye_size
+    wide, high = 0.070 + 0.010 * person.eye_size, 0.042 + 0.012 * person.eye_size
     rows, columns, xs, ys = canvas.window(x - 0.1, EYE_Y - 0.09, x + 0.1, EYE_Y + 0.09)
     arch = 1 - ((xs - x) / wide) ** 2
     lower = EYE_Y + 0.72 * high * arch
@@ -163,23 +145,21 @@ def eye(canvas, person, x, closed):
     canvas.paint(rows, columns, opening, (0.97, 0.97, 0.96))
     round_ = np.sqrt((xs - x) ** 2 + (ys - EYE_Y + 0.003) ** 2)
     iris = faces.blend(faces.IRISES, person.iris)
-    size = 0.031 + 0.004 * person.eye_size
+    size = 0.034 + 0.006 * person.eye_size
     canvas.paint(rows, columns, np.maximum(opening, round_ - size), iris * 0.55)
     canvas.paint(rows, columns, np.maximum(opening, round_ - size * 0.82), iris)
     canvas.paint(rows, columns, np.maximum(opening, round_ - size * 0.46), (0.04, 0.04, 0.05))
     glint = np.sqrt((xs - x + 0.010) ** 2 + (ys - EYE_Y + 0.014) ** 2)
     canvas.paint(rows, columns, np.maximum(opening, glint - 0.008), (1.0, 1.0, 1.0))
-    lash = np.maximum(np.abs(ys - upper + 0.002) - 0.0055, np.abs(xs - x) - wide)
+    lash = np.maximum(np.abs(ys - upper + 0.002) - 0.007, np.abs(xs - x) - wide)
     canvas.paint(rows, columns, lash, person.skin * 0.20, 0.95)
-    crease = np.maximum(np.abs(ys - (EYE_Y - 1.45 * high * arch - 0.006)) - 0.002, np.abs(xs - x) - wide * 0.9)
-    canvas.paint(rows, columns, crease, person.skin * 0.62, 0.6)
 
 
 def brow(canvas, person, x, raised, side):
-    rows, columns, xs, ys = canvas.window(x - 0.11, 0.27, x + 0.11, 0.48)
+    rows, columns, xs, ys = canvas.window(x - 0.11, 0.24, x + 0.11, 0.48)
     u = (xs - x) / 0.083
     middle = BROW_Y - raised + 0.020 * u**2 - 0.006 * u * side
-    thick = (0.0095 + 0.006 * person.brow_thick) * (1 - 0.45 * np.clip(u * side, 0, 1))
+    thick = (0.012 + 0.007 * person.brow_thick) * (1 - 0.45 * np.clip(u * side, 0, 1))
     canvas.paint(rows, columns, np.maximum(np.abs(ys - middle) - thick, (np.abs(u) - 1) * 0.083), person.brows)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 EYE_Y, EYE_X = 0.470, 0.125
 MOUTH_Y, NOSE_Y = 0.750, 0.622
-BROW_Y = 0.382
+BROW_Y = 0.358
 CHIN_Y = 0.900
 MOUTH_HALF_WIDTH = 0.105
 
@@ -35,15 +35,21 @@ DRIVEN = {
     "brow_asymmetry": (BROW_TWIST, -2.0, 2.0),
 }
 # What one unit of a value moves, in parts of the picture's side.
+# Large, as in a cartoon: latents are 16x16, so that a movement of a few pixels would hide in one of them.
 OPENING_PER_RAD, CHIN_PER_RAD = 0.36, 0.22
-CORNER_PER_UNIT, WIDTH_PER_UNIT, BROW_PER_UNIT = 0.017, 0.018, 0.0165
+CORNER_PER_UNIT, WIDTH_PER_UNIT, BROW_PER_UNIT = 0.027, 0.020, 0.024
+# How far a corner or a brow goes down and up at most, where two values pull it the same way.
+CORNER_REACH, BROW_REACH = (-0.065, 0.085), (-0.060, 0.060)
+
+# Deviation of the values that move nothing.
+IDLE = 0.2
 
 SKINS = [(0.99, 0.88, 0.80), (0.96, 0.80, 0.68), (0.89, 0.69, 0.54), (0.76, 0.55, 0.41), (0.60, 0.42, 0.31)]
 IRISES = [(0.22, 0.48, 0.80), (0.25, 0.55, 0.38), (0.52, 0.38, 0.16), (0.30, 0.17, 0.09), (0.45, 0.53, 0.60)]
 HAIRS = [(0.10, 0.09, 0.10), (0.24, 0.15, 0.10), (0.42, 0.26, 0.15), (0.58, 0.22, 0.12), (0.82, 0.42, 0.16)]
 HAIRS += [(0.88, 0.72, 0.40), (0.93, 0.88, 0.76), (0.60, 0.61, 0.64), (0.86, 0.42, 0.62), (0.20, 0.55, 0.60)]
-HAIR_STYLES = ["short", "long", "bob", "curly", "bun"]
-PATTERNS = ["gradient", "stripes", "discs", "checks"]
+HAIR_STYLES = ["short", "long", "bob", "bun"]
+PATTERNS = ["gradient", "halves", "disc"]
 
 
 def blend(palette, at):
@@ -134,7 +140,7 @@ def random_expression(rng, idle=0.5):
         values[LID_LEFT] = values[LID_RIGHT] = rng.uniform()
     if rng.uniform() > idle:
         moving = [index for index, _, _ in DRIVEN.values()]
-        noise = rng.normal(size=VALUES) * 0.5
+        noise = rng.normal(size=VALUES) * IDLE
         noise[[50, 51, 52]], noise[[53, 54]] = 0, np.clip(noise[[53, 54]] * 0.1, -0.2, 0.2)
         noise[moving] = 0
         values += noise.astype(np.float32)
@@ -159,12 +165,13 @@ class Pose:
     def of(cls, values):
         jaw, lids = np.clip(values[JAW], 0, 0.45), np.clip(values[[LID_LEFT, LID_RIGHT]], 0, 1)
         smile, width, brows, twist, brow_twist = np.clip(values[:5], -3, 3)
+        corner = np.clip([CORNER_PER_UNIT * (smile + sign * twist) for sign in (1, -1)], *CORNER_REACH)
+        brow = np.clip([BROW_PER_UNIT * (brows + sign * brow_twist) for sign in (1, -1)], *BROW_REACH)
         return cls(
             opening=OPENING_PER_RAD * jaw, chin=CHIN_Y + CHIN_PER_RAD * jaw,
             half_width=MOUTH_HALF_WIDTH + WIDTH_PER_UNIT * width,
-            corner_left=CORNER_PER_UNIT * (smile + twist), corner_right=CORNER_PER_UNIT * (smile - twist),
-            lid_left=lids[0], lid_right=lids[1],
-            brow_left=BROW_PER_UNIT * (brows + brow_twist), brow_right=BROW_PER_UNIT * (brows - brow_twist),
+            corner_left=corner[0], corner_right=corner[1], lid_left=lids[0], lid_right=lids[1],
+            brow_left=brow[0], brow_right=brow[1],
         )  # fmt: skip
 
 

@@ -13,17 +13,17 @@ import torch
 import crops
 import networks
 import training
-from data import Pictures
+from data import PER_PERSON, Pictures
 
 
 class Latents:
-    """What this script wrote."""
+    """What this script wrote, as far as it is: vectors that are not there yet are zeros."""
 
     def __init__(self, run):
         self.latents = np.load(run / "latents.npy", mmap_mode="r")
         self.faces = np.load(run / "faces.npy", mmap_mode="r")
         self.values = np.load(run / "values.npy")
-        self.count = len(self.latents)
+        self.count = int(np.abs(self.faces).any(1).sum()) // PER_PERSON * PER_PERSON
 
     def of(self, rows, indices):
         return torch.from_numpy(np.ascontiguousarray(rows[indices])).float()
@@ -51,8 +51,10 @@ def main():
     options = training.begin(training.arguments(__doc__, steps=0, batch=50, rate=0))
     run, pictures = options.run, Pictures(options.run)
     vae, recogniser = load_vae(run).to(options.device), load_recogniser(run).to(options.device)
+    # One that was taken from a checkpoint keeps its scale, which the base knows.
+    scaling = torch.load(training.weights_file(run, "vae"), map_location="cpu").get("scaling_factor")
     sample = vae.encode(pictures.batch(np.arange(0, pictures.count, pictures.count // 64)).to(options.device))
-    scaling = 1 / sample.latent_dist.sample().std().item()
+    scaling = scaling or 1 / sample.latent_dist.sample().std().item()
     shape = (pictures.count, 4, pictures.pictures.shape[1] // 8, pictures.pictures.shape[1] // 8)
     latents = np.lib.format.open_memmap(run / "latents.npy", "w+", np.float16, shape)
     faces = np.lib.format.open_memmap(run / "faces.npy", "w+", np.float16, (pictures.count, networks.FACE))

@@ -28,8 +28,8 @@ CONFIG = {
     "text_layers": 1,
     "text_heads": 8,
     "text_inner": 512,
-    "tokens": 4,
-    "adapter_inner": 220,
+    "tokens": 16,
+    "adapter_inner": 165,
     "lora_rank": 16,
 }
 

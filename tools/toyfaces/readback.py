@@ -24,7 +24,7 @@ class Reader:
         self.picture = np.asarray(picture, np.float64)
         self.side = self.picture.shape[0]
         self.at = (np.arange(self.side) + 0.5) / self.side
-        self.skin = np.median(self.box(0.47, 0.30, 0.53, 0.42)[0].reshape(-1, 3), axis=0)
+        self.skin = np.median(self.box(0.47, 0.29, 0.53, 0.42)[0].reshape(-1, 3), axis=0)
 
     def box(self, left, top, right, bottom):
         rows, columns = (self.at >= top) & (self.at < bottom), (self.at >= left) & (self.at < right)
@@ -32,20 +32,20 @@ class Reader:
 
     def closed(self, x):
         """Of an eye: how little of its box differs from skin."""
-        pixels, _, _ = self.box(x - 0.05, EYE_Y - 0.042, x + 0.05, EYE_Y + 0.030)
+        pixels, _, _ = self.box(x - 0.05, EYE_Y - 0.046, x + 0.05, EYE_Y + 0.034)
         differs = np.abs(pixels - self.skin * 0.95).max(-1)
         return 1 - np.clip((differs - 0.10) / 0.12, 0, 1).mean() / 0.85
 
     def brow(self, x):
         """Height of a brow, by its ends, below which the eye's lashes are low."""
-        pixels, ys, xs = self.box(x - 0.068, 0.29, x + 0.068, 0.448)
+        pixels, ys, xs = self.box(x - 0.068, 0.275, x + 0.068, 0.43)
         dark = 1 - pixels @ LUMINANCE / (self.skin @ LUMINANCE)
         weight = np.clip(dark - 0.25, 0, 0.4) * (np.abs(xs - x) > 0.042)
         return faces.BROW_Y - (weight * ys[:, None]).sum() / (weight.sum() + 1e-9)
 
     def mouth_mask(self):
         """Redder than skin as lips are, or dark or pale as what is inside; with its ys and xs."""
-        pixels, ys, xs = self.box(0.33, 0.665, 0.67, 0.93)
+        pixels, ys, xs = self.box(0.33, 0.645, 0.67, 0.93)
         red = (pixels + 0.02)[..., 0] / (pixels + 0.02).sum(-1)
         red -= (self.skin + 0.02)[0] / (self.skin + 0.02).sum()
         mask = np.maximum(np.clip((red / LIP_RED - 0.3) / 0.3, 0, 1), np.clip((-red / LIP_RED - 0.4) / 0.3, 0, 1))

@@ -8,6 +8,8 @@ Stopped (Ctrl-C) and started again with the same arguments, it goes on where it 
     --side 256     pictures of 256x256
     --longer 3     three times the steps
     --persons N    how many persons are drawn to train on
+    --begin FOLDER go on from a checkpoint's weights instead of from nothing: VAE and recogniser stay as they are
+    --workers 3    for a machine that others keep busy: each stage as so many processes of one thread
     --device cuda  where to train; the default is a GPU where there is one
 
 The sizes are written to RUN/config.json when a run begins and stay as they are; --longer may grow later, for the base
@@ -63,27 +65,38 @@ def main():
     parser.add_argument("--side", type=int, default=128)
     parser.add_argument("--longer", type=float, default=1)
     parser.add_argument("--persons", type=int, default=3000)
+    parser.add_argument("--begin", type=pathlib.Path)
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device")
     parser.add_argument("--one-by-one", action="store_true", help="no two stages at once, as for one GPU")
     options = parser.parse_args()
     folder = options.run
     folder.mkdir(parents=True, exist_ok=True)
+    if options.begin and not (folder / "before.csv").exists():
+        run("begin.py", folder, options.begin)
     if not (folder / "config.json").exists():
         (folder / "config.json").write_text(json.dumps(sizes_of(options)) + "\n")
     common = ["--device", options.device] if options.device else []
     side = networks.config(folder)["side"]
     run("data.py", folder, "--persons", options.persons, "--side", side, "--processes", options.threads)
-    # Once there are latents, the networks that made them stay as they are.
-    for stages in ROUNDS[1:] if (folder / "scaling.json").exists() else ROUNDS:
+    # Once there are latents, or a checkpoint to begin from, the networks that make them stay as they are.
+    begun = (folder / "before.csv").exists()
+    for stages in ROUNDS[1:] if begun or (folder / "scaling.json").exists() else ROUNDS:
         wanted = {stage: int(steps * options.longer) for stage, steps in stages.items()}
+        if begun:
+            wanted.pop("decoder", None)
         if "base" in wanted and not (folder / "scaling.json").exists():
             run("latents.py", folder, "--threads", options.threads, *common)
         missing = {stage: steps for stage, steps in wanted.items() if done_steps(folder, stage) < steps}
         threads = ["--threads", max(options.threads // max(len(missing), 1), 1)]
+        if options.workers > 1:
+            threads = ["--threads", 1, "--workers", options.workers]
         started = []
         for stage, steps in missing.items():
             script, *more = SCRIPTS.get(stage, [f"train_{stage}.py"])
+            if begun and stage == "base":
+                more += ["--text-rate", 0]
             started.append(start(script, folder, *more, "--steps", steps, *common, *threads))
             if options.one_by_one:
                 started[-1].wait()

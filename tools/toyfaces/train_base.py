@@ -18,7 +18,9 @@ RUN_LENGTH = 2
 
 
 def main():
-    options = training.begin(training.arguments(__doc__, steps=5000, batch=16, rate=8e-4))
+    parser = training.arguments(__doc__, steps=5000, batch=16, rate=8e-4)
+    parser.add_argument("--text-rate", type=float, default=0.05, help="the text model's share of the rate; 0: frozen")
+    options = training.begin(parser)
     sizes, data = networks.config(options.run), Latents(options.run)
     text, unet = networks.text_model(sizes).to(options.device), networks.unet(sizes).to(options.device)
     # No adapters yet: only the attention that takes fewer rows of text than of pictures.
@@ -30,14 +32,16 @@ def main():
         indices = diffusion.runs_of_one_person(rng, data.count, rows, RUN_LENGTH)
         latents = data.of(data.latents, indices).to(options.device)
         faces = data.of(data.faces, indices[::RUN_LENGTH]).to(options.device)
-        told = networks.prompt_embeddings(text, faces)
         dropped = torch.from_numpy(rng.uniform(size=rows) < 0.1).to(options.device)
-        told = torch.where(dropped[:, None, None], networks.negative_embeddings(text, options.device), told)
+        with torch.set_grad_enabled(options.text_rate > 0):
+            told = networks.prompt_embeddings(text, faces)
+            told = torch.where(dropped[:, None, None], networks.negative_embeddings(text, options.device), told)
         noise, steps, seen = diffusion.noised(latents, rng)
         loss, plain = diffusion.weighted_loss(unet(seen, steps, told).sample, noise, steps, where)
         return loss, {"plain": plain}
 
-    training.train("base", options, training.Trained(text=text, unet=unet), loss_of, rates={"text": 0.05})
+    parts = training.Trained(text=text.requires_grad_(options.text_rate > 0), unet=unet)
+    training.train("base", options, parts, loss_of, rates={"text": options.text_rate})
 
 
 if __name__ == "__main__":

@@ -33,6 +33,8 @@ def main():
     loras = {name.replace(".", "/"): processor.lora for name, processor in own.items()}
     parts = training.Trained(loras=torch.nn.ModuleDict(loras)).to(options.device)
     rows = options.batch // PAINTED
+    # What moves counts more, so that it is not copied from the reference.
+    where = diffusion.emphasis(data.latents.shape[-1], diffusion.MOVING_BOXES, weight=4)
 
     def loss_of(_step, rng):
         indices = diffusion.runs_of_one_look(rng, data.count, rows, EXPRESSIONS).reshape(rows, EXPRESSIONS)
@@ -50,8 +52,8 @@ def main():
         context.banks, context.tokens, context.sees = found.banks, tokens, ~out
         context.lora_scale = float(rng.uniform(0.7, 1.0))
         told = torch.where(dropped[:, None, None], nothing, face)
-        noise, steps, seen = diffusion.noised(data.of(data.latents, painted).to(options.device), rng)
-        loss, plain = diffusion.weighted_loss(unet(seen, steps, told).sample, noise, steps)
+        noise, steps, seen = diffusion.noised(data.of(data.latents, painted).to(options.device), rng, power=0.7)
+        loss, plain = diffusion.weighted_loss(unet(seen, steps, told).sample, noise, steps, where, early=3.0)
         return loss, {"plain": plain}
 
     training.train("reference", options, parts, loss_of)

@@ -3,12 +3,19 @@
 import argparse
 import copy
 import math
+import os
 import pathlib
 import signal
 import time
 
 import numpy as np
 import torch
+
+from workers import Workers
+
+
+# Every so many steps, the average takes in the weights.
+AVERAGED = 5
 
 
 def arguments(doc, steps, batch, rate):
@@ -19,7 +26,10 @@ def arguments(doc, steps, batch, rate):
     parser.add_argument("--batch", type=int, default=batch, help=f"pictures a step ({batch})")
     parser.add_argument("--rate", type=float, default=rate, help=f"learning rate at its highest ({rate})")
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long; resume later")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--budget", type=float, default=math.inf, help="minutes in all: ends the stage like --steps")
+    parser.add_argument("--threads", type=int, default=2, help="of each worker")
+    parser.add_argument("--workers", type=int, default=1, help="processes that share the batch (CPU only)")
+    parser.add_argument("--share", type=float, default=1, help="how much of a core a worker may use")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     return parser
 
@@ -27,13 +37,15 @@ def arguments(doc, steps, batch, rate):
 def begin(parser):
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    torch.manual_seed(0)
+    options.workers = Workers(options.workers, options.share)
+    options.batch = max(options.batch // options.workers.count, 1)
+    torch.manual_seed(options.workers.rank)
     return options
 
 
-def random_of(stage, step):
+def random_of(stage, step, rank=0):
     """Random numbers of one step: the same ones however often the training was stopped before."""
-    return np.random.default_rng([sum(stage.encode()), step])
+    return np.random.default_rng([sum(stage.encode()), step] + [rank] * (rank > 0))
 
 
 class Trained(torch.nn.Module):
@@ -56,60 +68,72 @@ def load_average(run, stage, module):
     return state["step"]
 
 
-def train(stage, options, module, loss_of, every=50, keep=500, rates=None):
+def train(stage, options, module, loss_of, every=50, keep=200, rates=None):
     """Minimises `loss_of(step, rng)`, which gives the loss and a dict of numbers for the log.
 
-    The learning rate rises over 100 steps and falls to a fiftieth in the last 30 % of the steps.
+    The learning rate rises over 100 steps and falls to a fiftieth in the last 30 % of the steps or of the budget.
     `rates`: factors of the learning rate by the name of a part of `module`.
     """
-    rates = rates or {}
+    rates, workers = rates or {}, options.workers
     # The average is over about a tenth of the steps.
     decay = 1 - 10 / max(options.steps, 100)
     groups = [
         {"params": [p for p in part.parameters() if p.requires_grad], "factor": rates.get(name, 1.0)}
         for name, part in module.named_children()
     ]
+    workers.share_weights(module)
     optimizer = torch.optim.AdamW(groups, lr=options.rate, betas=(0.9, 0.99), weight_decay=0.0, foreach=True)
     average = copy.deepcopy(module).requires_grad_(False)
-    file, step, spent = weights_file(options.run, stage), 0, 0.0
+    file, step, spent, worked = weights_file(options.run, stage), 0, 0.0, 0.0
     if file.exists():
         state = torch.load(file, map_location=options.device)
         module.load_state_dict(state["weights"])
         average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
+        # Without: it begins from another checkpoint's weights.
+        if "optimizer" in state:
+            optimizer.load_state_dict(state["optimizer"])
         # A factor may have been changed since.
         for group, (name, _) in zip(optimizer.param_groups, module.named_children(), strict=True):
             group["factor"] = rates.get(name, 1.0)
-        step, spent = state["step"], state["seconds"]
+        step, spent, worked = state["step"], state["seconds"], state.get("core_seconds", 0.0)
         print(f"{stage}: resumed at step {step}", flush=True)
     stopped = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.append(True))
 
     def save():
-        state = {"step": step, "seconds": spent + time.time() - began, "weights": module.state_dict()}
+        if workers.rank:
+            return
+        state = {"step": step, "seconds": spent + time.time() - began, "core_seconds": worked + workers.core_seconds()}
+        state["weights"] = module.state_dict()
         state |= {"average": average.state_dict(), "optimizer": optimizer.state_dict()}
         torch.save(state, file.with_suffix(".part"))
         file.with_suffix(".part").replace(file)
 
-    began, seen = time.time(), []
-    with (options.run / f"{stage}.csv").open("a") as log:
-        while step < options.steps and not stopped and time.time() - began < options.minutes * 60:
-            left = (options.steps - step) / (0.3 * options.steps)
-            rate = options.rate * min((step + 1) / 100, 1, max(left, 0.02))
+    def progress(step):
+        return max(step / options.steps, (spent + time.time() - began) / 60 / options.budget)
+
+    began, seen, over = time.time(), [], False
+    done = progress(step)
+    with (options.run / f"{stage}.csv").open("a") if workers.rank == 0 else open(os.devnull, "w") as log:
+        while done < 1 and not over:
+            rate = options.rate * min((step + 1) / 100, 1, max((1 - done) / 0.3, 0.02))
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["factor"]
-            loss, numbers = loss_of(step, random_of(stage, step))
+            loss, numbers = loss_of(step, random_of(stage, step, workers.rank))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
+            over = bool(stopped) or time.time() - began > options.minutes * 60
+            done, over = workers.agree(list(module.parameters()), progress(step + 1), over)
             torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
             optimizer.step()
             step += 1
-            with torch.no_grad():
-                share = 1 - min(decay, step / (step + 10))
+            if step % AVERAGED == 0:
+                share = 1 - min(decay**AVERAGED, step / (step + 10))
                 pairs = list(zip(average.state_dict().values(), module.state_dict().values(), strict=True))
                 floats = [pair for pair in pairs if pair[0].dtype.is_floating_point]
-                torch._foreach_lerp_([old for old, _ in floats], [new for _, new in floats], share)
+                with torch.no_grad():
+                    torch._foreach_lerp_([old for old, _ in floats], [new for _, new in floats], share)
                 for old, new in pairs:
                     if not old.dtype.is_floating_point:
                         old.copy_(new)
@@ -117,11 +141,13 @@ def train(stage, options, module, loss_of, every=50, keep=500, rates=None):
             if step % every == 0:
                 means = {k: float(np.mean([row[k] for row in seen if k in row])) for row in seen for k in row}
                 text = ",".join(f"{k}={v:.5f}" for k, v in means.items())
+                text += f",core_seconds={worked + workers.core_seconds():.0f}"
                 log.write(f"{step},{spent + time.time() - began:.0f},{text}\n")
                 log.flush()
                 seen = []
             if step % keep == 0:
                 save()
+            workers.rest()
     save()
     print(f"{stage}: {step} of {options.steps} steps, {spent + time.time() - began:.0f} s", flush=True)
     return average

@@ -6,7 +6,7 @@
 use image::RgbImage;
 
 const EYE: [f64; 2] = [0.125, 0.470];
-const BROW_Y: f64 = 0.382;
+const BROW_Y: f64 = 0.358;
 const MOUTH_Y: f64 = 0.750;
 const LUMINANCE: [f64; 3] = [0.299, 0.587, 0.114];
 /// How much more of their colour is red in lips than in skin.
@@ -75,7 +75,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(picture: &'a RgbImage) -> Self {
         let mut reader = Self { picture, skin: [0.0; 3] };
-        let forehead = reader.part([0.47, 0.30, 0.53, 0.42]).pixels;
+        let forehead = reader.part([0.47, 0.29, 0.53, 0.42]).pixels;
         reader.skin = [0, 1, 2].map(|channel| {
             let mut values: Vec<f64> = forehead.iter().map(|pixel| pixel[channel]).collect();
             values.sort_by(f64::total_cmp);
@@ -101,7 +101,7 @@ impl<'a> Reader<'a> {
 
     /// Of the eye at `x`: how little of its box differs from skin.
     fn closed(&self, x: f64) -> f64 {
-        let part = self.part([x - 0.05, EYE[1] - 0.042, x + 0.05, EYE[1] + 0.030]);
+        let part = self.part([x - 0.05, EYE[1] - 0.046, x + 0.05, EYE[1] + 0.034]);
         let differs = |pixel: &[f64; 3]| {
             let most = (0..3).map(|c| (pixel[c] - self.skin[c] * 0.95).abs()).fold(0.0, f64::max);
             ((most - 0.10) / 0.12).clamp(0.0, 1.0)
@@ -112,7 +112,7 @@ impl<'a> Reader<'a> {
     /// Height of the brow at `x`, by its ends.
     fn brow(&self, x: f64) -> f64 {
         let luminance = |colour: [f64; 3]| (0..3).map(|c| colour[c] * LUMINANCE[c]).sum::<f64>();
-        let part = self.part([x - 0.068, 0.29, x + 0.068, 0.448]);
+        let part = self.part([x - 0.068, 0.275, x + 0.068, 0.43]);
         let (mut sum, mut weights) = (0.0, 1e-9);
         for (_, y, pixel) in part.places().filter(|(at, _, _)| (at - x).abs() > 0.042) {
             let weight = (0.75 - luminance(pixel) / luminance(self.skin)).clamp(0.0, 0.4);
@@ -125,7 +125,7 @@ impl<'a> Reader<'a> {
     /// Columns of how much of each pixel is mouth, with their xs and the ys in them.
     fn mouth_mask(&self) -> (Vec<Vec<f64>>, Vec<f64>, Vec<f64>) {
         let red = |colour: [f64; 3]| (colour[0] + 0.02) / (colour.iter().sum::<f64>() + 0.06);
-        let part = self.part([0.33, 0.665, 0.67, 0.93]);
+        let part = self.part([0.33, 0.645, 0.67, 0.93]);
         let mask: Vec<f64> = part
             .places()
             .map(|(x, y, pixel)| {
