@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 use moue_animation::{
     AnimationError, Asked, BatchObserver, Compose, Device, LinearMap, Observer, PAINTED_SIDE, PaintJob, Painted,
-    Painting, Renderer as _, SchedulerKind,
+    Painting, Renderer as _, SchedulerKind, ShotJob, TemporalConditioning,
 };
 use moue_engine::CancelToken;
 use moue_models::{ModelFile, ModelFolder, process_environment};
