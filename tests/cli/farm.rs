@@ -232,6 +232,35 @@ fn a_painted_film_is_painted_frame_by_frame_and_then_put_together() {
 }
 
 #[test]
+fn keyframes_are_painted_first_and_faces_are_put_into_the_picture() {
+    let bench = Bench::new();
+    bench.run(&["models", "synth", "--scale", "tiny", "models"]).succeeded();
+    bench.write(
+        "board.yaml",
+        b"moue: 1\noutput: {size: 64x64, renderer: diffusion, fps: 5, diffusion: {steps: 2, guidance: 1}}\n\
+          cast: {ada: me.png}\ndefaults: {length: 1s, blink: false, idle: false}\nshots:\n\
+          - {name: a, beats: {at: 0.4s, express: {exp: [2, -2], jaw_x: 0.4}}}\n\
+          - {name: b, framing: head, beats: to blink}\n",
+    );
+    let steady = ["--models", "models", "--history", "keyframe", "--keyframe-distance", "0.5"];
+    let expected = alone(&bench, &[&steady[..], &["--batch", "1"]].concat());
+    let planned = plan(&bench, &[&steady[..], &["--frames-per-task", "3"]].concat());
+    let phases: Vec<&str> =
+        planned["phases"].as_array().unwrap().iter().map(|phase| phase["work"].as_str().unwrap()).collect();
+    assert_eq!(phases, ["keys", "paint", "film"]);
+    let first = planned["phases"][1]["first"].as_u64().unwrap();
+    let early = bench.run(&["farm", "task", "plan.json", "--index", &first.to_string(), "--models", "models"]);
+    early.failed(RETRY, &["needs what task 0 makes"]);
+    let ran = bench.run(&["farm", "submit", "plan.json", "--engine", "local", "--models", "models", "-o", "film.mp4"]);
+    ran.succeeded();
+    assert!(ran.stderr.find("keys: ").unwrap() < ran.stderr.find("paint: ").unwrap(), "{}", ran.stderr);
+    assert_eq!(fs::read(bench.path("film.mp4")).unwrap(), expected);
+    assert_eq!(status(&bench)["done"], planned["tasks"]);
+    let is_rest = |path: &&PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("rest.");
+    assert_eq!(results(&bench, "png").iter().filter(is_rest).count(), 1, "one face at rest for all tasks");
+}
+
+#[test]
 fn plans_that_were_changed_are_refused() {
     let bench = studio();
     plan(&bench, &["--tasks", "2"]);

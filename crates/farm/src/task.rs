@@ -231,7 +231,9 @@ impl Bench<'_> {
         let wanted = task.first..task.first + task.count;
         let frame_of = |stem: &str| stem.parse::<u64>().ok().filter(|frame| wanted.contains(frame));
         for (stem, found) in self.found(&folder, |stem| frame_of(stem).is_some())? {
-            frame_of(&stem).map(|frame| made.insert(frame, found));
+            if let Some(frame) = frame_of(&stem) {
+                made.insert(frame, found);
+            }
         }
         let missing: Vec<u64> =
             (task.first..task.first + task.count).filter(|frame| !made.contains_key(frame)).collect();
