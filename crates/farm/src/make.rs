@@ -57,6 +57,7 @@ pub fn plan(
     token: &CancelToken,
 ) -> Result<(Plan, Diagnostics), FarmError> {
     let began = Instant::now();
+    place.check()?;
     if !job.overwrite && place.read(name)?.is_some() {
         return Err(FarmError::Output {
             path: place.name_of(name).into(),

@@ -154,6 +154,18 @@ impl Place {
         }
     }
 
+    /// Whether the bucket is there at all: to ask for a file does not tell everywhere.
+    ///
+    /// # Errors
+    /// It is not, or the storage fails.
+    pub fn check(&self) -> Result<(), FarmError> {
+        if self.folder.is_some() {
+            return Ok(());
+        }
+        let first = async { self.store.list(Some(&self.prefix)).try_next().await };
+        self.runtime.block_on(first).map(drop).map_err(|error| storage(&self.shown, "opening it", &error))
+    }
+
     /// The contents of many files, in their order.
     ///
     /// # Errors

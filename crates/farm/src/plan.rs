@@ -223,7 +223,10 @@ impl Plan {
     /// There is none, it has another version, or somebody changed it.
     pub fn read(place: &Place, name: &str) -> Result<Self, FarmError> {
         let wrong = |problem| FarmError::Plan { place: place.name_of(name), problem };
-        let text = place.read(name)?.ok_or_else(|| wrong(PlanProblem::Absent))?;
+        let Some(text) = place.read(name)? else {
+            place.check()?;
+            return Err(wrong(PlanProblem::Absent));
+        };
         Self::parse(&text).map_err(wrong)
     }
 

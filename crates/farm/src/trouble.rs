@@ -74,6 +74,11 @@ fn chain(error: &dyn Error) -> String {
         }
         cause = error.source();
     }
-    let words: Vec<&str> = text.split_whitespace().map(|word| word.split('?').next().unwrap_or(word)).collect();
+    // Of addresses alone: what the server says holds question marks too.
+    let bare = |word| match word {
+        word if str::contains(word, "://") => word.split('?').next().unwrap_or(word),
+        word => word,
+    };
+    let words: Vec<&str> = text.split_whitespace().map(bare).collect();
     words.join(" ")
 }
