@@ -4,6 +4,7 @@ python card.py RUN FOLDER [--evaluation RUN/evaluation.json]      writes FOLDER/
 """
 
 import argparse
+import csv
 import json
 import pathlib
 
@@ -25,11 +26,11 @@ values as in `examples/tracks/toyface.csv`: `exp_00` smile, `exp_01` width of th
 mouth's and `exp_04` the brows' asymmetry, both eyelids, and `jaw_x`. What these components move is its own convention,
 not FLAME's. The recogniser (`antelopev2/arcface.onnx`) knows drawn faces only. Weights are f16, the recogniser's f32.
 
-| trained | steps | hours | last loss |
-| --- | --- | --- | --- |
+| run | trained | steps | hours by the clock | core hours | last loss |
+| --- | --- | --- | --- | --- | --- |
 {rows}
 
-Hours are by the clock, on two CPU cores that other work kept busy for most of the time.
+{hours} hours by the clock in all. Where there is more than one run, each began from the weights of the one before.
 {found}
 Licence: as the rest of this repository. No photograph and no published weight went into it.
 """
@@ -43,22 +44,46 @@ By `evaluate.py`, {persons} persons and looks that it was not trained on, DPM-So
 {parts}
 
 - Identity, as cosines of the recogniser's vectors: a frame with its clip's mean {within} or more, two persons' frames
-  {between} or less, frames with their portrait {own} on average.
+  {between} or less, a frame with its portrait {least} or more ({own} on average), with another's {wrong} or less.
 - Hair and background: a mean error of {with_} with the reference adapter, {without} without (pixels 0 to 1).
-- Guidance 1, 3, 5: cosine with the portrait {cosines}; movement of the jaw {jaws}; mean correlation {means}.
+- Guidance 1, 3, 5: cosine with the portrait {cosines}; movement of the jaw {jaws}; mean
+  correlation {means}.
 - Few steps, mean correlation over the parts: {few}.
 """
 
 
+FIELDS = ["run", "trained", "steps", "hours", "core_hours", "loss"]
+
+
 def last_row(run, stage):
-    """Step, seconds and loss of the log's last line."""
+    """Steps, hours and loss of the log's last line."""
     file = run / f"{stage}.csv"
     lines = file.read_text().splitlines() if file.exists() else []
     if not lines:
         return None
     step, seconds, numbers = lines[-1].split(",", 2)
-    losses = dict(pair.split("=") for pair in numbers.split(","))
-    return int(step), int(seconds), float(losses["loss"])
+    numbers = {key: float(value) for key, value in (pair.split("=") for pair in numbers.split(","))}
+    return {
+        "trained": STAGES[stage], "steps": step, "hours": f"{int(seconds) / 3600:.2f}",
+        "core_hours": f"{numbers['core_seconds'] / 3600:.2f}", "loss": f"{numbers['loss']:.4f}",
+    }  # fmt: skip
+
+
+def history(run):
+    """What all runs took that led to this checkpoint, by `FIELDS`."""
+    file, rows = run / "before.csv", []
+    if file.exists():
+        with file.open() as table:
+            rows = list(csv.DictReader(table))
+    number = 1 + max([int(row["run"]) for row in rows], default=0)
+    return rows + [{"run": number} | row for stage in STAGES if (row := last_row(run, stage))]
+
+
+def write_history(run, file):
+    with file.open("w", newline="") as table:
+        writer = csv.DictWriter(table, FIELDS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history(run))
 
 
 def answers(found):
@@ -74,19 +99,19 @@ def answers(found):
         parts="\n".join(f"| {name} | {mean} | {worst} |" for name, (mean, worst) in found["correlation"].items()),
         within=identity["least cosine with the clip's mean"],
         between=identity["largest cosine between two persons' frames"],
-        own=identity["mean cosine with the portrait"], with_=error["with"], without=error["without"],
+        own=identity["mean cosine with the portrait"], least=identity["least cosine with the portrait"],
+        wrong=identity["largest cosine with another's portrait"], with_=error["with"], without=error["without"],
         cosines=listed("cosine with the portrait"), jaws=listed("movement of the jaw"),
         means=listed("mean correlation"), few="; ".join(few),
     )  # fmt: skip
 
 
 def card(run, side, evaluation=None):
-    rows = []
-    for stage, name in STAGES.items():
-        if found := last_row(run, stage):
-            rows.append(f"| {name} | {found[0]} | {found[1] / 3600:.2f} | {found[2]:.4f} |")
+    rows = history(run)
+    lines = ["| " + " | ".join(str(row[field]) or "-" for field in FIELDS) + " |" for row in rows]
     found = answers(json.loads(evaluation.read_text())) if evaluation else ""
-    return CARD.format(side=side, rows="\n".join(rows), found=found)
+    hours = sum(float(row["hours"]) for row in rows)
+    return CARD.format(side=side, rows="\n".join(lines), hours=f"{hours:.1f}", found=found)
 
 
 def main():

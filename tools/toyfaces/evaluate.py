@@ -67,12 +67,16 @@ def ask(model, persons, side, options):
 
     vectors = [model.identity(frames) for frames in clips]
     own = model.identity(portraits)
-    within = [float((rows @ rows.mean(0) / np.linalg.norm(rows.mean(0))).min()) for rows in vectors]
-    between = [float((a @ b.T).max()) for a, b in itertools.combinations(vectors, 2)]
+    within = min((rows @ rows.mean(0) / np.linalg.norm(rows.mean(0))).min() for rows in vectors)
+    between = max((a @ b.T).max() for a, b in itertools.combinations(vectors, 2))
+    cosines = [[rows @ portrait for portrait in own] for rows in vectors]
+    wrong = max(cosines[a][b].max() for a, b in itertools.permutations(range(persons), 2))
     found["identity"] = {
-        "least cosine with the clip's mean": round(min(within), 3),
-        "mean cosine with the portrait": round(float(np.mean([r @ o for r, o in zip(vectors, own)])), 3),
-        "largest cosine between two persons' frames": round(max(between), 3),
+        "least cosine with the clip's mean": round(float(within), 3),
+        "largest cosine between two persons' frames": round(float(between), 3),
+        "mean cosine with the portrait": round(float(np.mean([cosines[a][a] for a in range(persons)])), 3),
+        "least cosine with the portrait": round(float(min(cosines[a][a].min() for a in range(persons))), 3),
+        "largest cosine with another's portrait": round(float(wrong), 3),
     }
     few = values[::6]
     errors = {"with": [], "without": []}
@@ -126,6 +130,8 @@ def main():
     failed = [name for name, (mean, _) in found["correlation"].items() if mean < LEAST_CORRELATION]
     if identity["least cosine with the clip's mean"] <= identity["largest cosine between two persons' frames"]:
         failed.append("identity")
+    if identity["least cosine with the portrait"] <= identity["largest cosine with another's portrait"]:
+        failed.append("the portrait's identity")
     if error["with"] > 0.5 * error["without"]:
         failed.append("reference")
     print("failed: " + ", ".join(failed) if failed else "all questions answered well")

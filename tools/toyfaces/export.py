@@ -19,7 +19,7 @@ import attention
 import diffusion
 import networks
 import training
-from card import card
+from card import card, write_history
 from latents import load_recogniser, load_vae
 from train_expression import adapter
 
@@ -99,6 +99,7 @@ def main():
     PNDMScheduler(**schedule, skip_prk_steps=True, steps_offset=1).save_pretrained(out / "scheduler")
     if not options.untrained:
         (out / "README.md").write_text(card(run, sizes["side"]))
+        write_history(run, out / "training.csv")
     for file in out.rglob("*"):
         if file.is_file():
             file.chmod(0o644)
