@@ -46,7 +46,8 @@ By `evaluate.py`, {persons} persons and looks that it was not trained on, DPM-So
 - Identity, as cosines of the recogniser's vectors: a frame with its clip's mean {within} or more, two persons' frames
   {between} or less, a frame with its portrait {least} or more ({own} on average), with another's {wrong} or less.
 - Hair and background: a mean error of {with_} with the reference adapter, {without} without (pixels 0 to 1).
-- Guidance 1, 3, 5: cosine with the portrait {cosines}; movement of the jaw {jaws}; mean correlation {means}.
+- Guidance 1, 3, 5: cosine with the portrait {cosines}; movement of the jaw {jaws}; mean
+  correlation {means}.
 - Few steps, mean correlation over the parts: {few}.
 """
 

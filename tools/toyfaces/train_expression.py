@@ -19,6 +19,8 @@ from latents import Latents
 
 # All pictures of a look, with the same noise: they differ in their expression only.
 RUN_LENGTH, MEAN_SHARE = EXPRESSIONS, 0.25
+# How much more the mouth counts than eyes and brows do.
+MOUTH = 4
 
 
 def adapter(sizes, cross):
@@ -40,7 +42,7 @@ def main():
     rows = options.batch // RUN_LENGTH
     side = data.latents.shape[-1]
     where = diffusion.emphasis(side, diffusion.MOVING_BOXES, weight=8)
-    where = where * diffusion.emphasis(side, diffusion.MOVING_BOXES[1:], weight=2)
+    where = where * diffusion.emphasis(side, diffusion.MOVING_BOXES[1:], weight=MOUTH)
 
     def sharpen():
         """Before the first step, on some pictures half hidden in noise."""

@@ -19,8 +19,8 @@ struct Driven {
     index: usize,
     range: [f32; 2],
     read: fn(&Reading) -> f64,
-    /// What the correlation of asked and read must reach: a tenth or so below what this checkpoint reaches, which is
-    /// not what one would wish for smiles and what is askew (see its README).
+    /// What the correlation of asked and read must reach: 0.9, but a tenth less than this checkpoint reaches for what
+    /// only the mouth's corners tell (see its README).
     least: f64,
 }
 
@@ -30,13 +30,13 @@ const fn driven(name: &'static str, index: usize, range: [f32; 2], read: fn(&Rea
 
 const DRIVEN: [Driven; 8] = [
     driven("jaw_open", 52, [0.0, 0.4], |read| read.jaw_open, 0.9),
-    driven("smile", 0, [-2.0, 2.0], |read| read.smile, 0.7),
-    driven("mouth_width", 1, [-2.0, 2.0], |read| read.mouth_width, 0.65),
+    driven("smile", 0, [-2.0, 2.0], |read| read.smile, 0.75),
+    driven("mouth_width", 1, [-2.0, 2.0], |read| read.mouth_width, 0.7),
     driven("mouth_asymmetry", 3, [-2.0, 2.0], |read| read.mouth_asymmetry, 0.75),
     driven("lid_left", 50, [0.0, 1.0], |read| read.lid_left, 0.9),
     driven("lid_right", 51, [0.0, 1.0], |read| read.lid_right, 0.9),
-    driven("brows", 2, [-2.0, 2.0], |read| read.brows, 0.85),
-    driven("brow_asymmetry", 4, [-2.0, 2.0], |read| read.brow_asymmetry, 0.8),
+    driven("brows", 2, [-2.0, 2.0], |read| read.brows, 0.9),
+    driven("brow_asymmetry", 4, [-2.0, 2.0], |read| read.brow_asymmetry, 0.9),
 ];
 const AT_REST: Expression = [0.0; 55];
 
@@ -141,15 +141,15 @@ fn the_reference_brings_hair_and_background() {
     assert!(with < 0.5 * without, "{with} with the reference, {without} without");
 }
 
+/// The jaw opens as far as it can without guidance too.
 #[test]
-fn guidance_makes_movements_larger() {
-    // The jaw shut, half open and open.
-    let jaw = &CLIP.expressions[..3];
-    let unguided = CLIP.person.paint_with(jaw, 1.0, Some(0.8));
-    let opening = |frames: &[RgbImage]| read(&frames[2]).jaw_open - read(&frames[0]).jaw_open;
-    let (with, without) = (opening(&CLIP.frames), opening(&unguided));
-    eprintln!("the jaw opens by {with:.4} at guidance 3, by {without:.4} at 1");
-    assert!(with > without, "{with} at guidance 3, {without} at 1");
+fn guidance_makes_smiles_larger() {
+    // From corners down to corners up.
+    let unguided = CLIP.person.paint_with(&CLIP.expressions[3..6], 1.0, Some(0.8));
+    let rise = |frames: &[RgbImage]| read(&frames[2]).smile - read(&frames[0]).smile;
+    let (with, without) = (rise(&CLIP.frames[3..6]), rise(&unguided));
+    eprintln!("the corners of the mouth rise by {with:.4} at guidance 3, by {without:.4} at 1");
+    assert!(with > 1.5 * without, "{with} at guidance 3, {without} at 1");
 }
 
 /// What Python reads in the example portrait.
