@@ -103,8 +103,11 @@ fn pieces(
     Err(FarmError::Incomplete { place: place.name_of(name), missing, of: plan.tasks() })
 }
 
-/// What the receipt of each task says, or why it says nothing.
-pub(crate) fn receipts(place: &Place, plan: &Plan) -> Result<Vec<(Task, Result<Receipt, String>)>, FarmError> {
+/// What a task's receipt says, or why it says nothing.
+type Said = Result<Receipt, String>;
+
+/// What the receipt of each task says.
+pub(crate) fn receipts(place: &Place, plan: &Plan) -> Result<Vec<(Task, Said)>, FarmError> {
     let tasks: Vec<Task> = (0..plan.tasks()).filter_map(|index| plan.task(index)).collect();
     // Those that are not there are not asked for one by one.
     let there: std::collections::HashSet<String> =

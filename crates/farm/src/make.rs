@@ -111,7 +111,7 @@ pub fn plan(
     let is_painted = storyboard.output.renderer == Renderer::Diffusion;
     let mut phases = Vec::new();
     if is_painted {
-        let wanted = cut.frames_of_shots([0..cut.frame_count()]);
+        let wanted = cut.frames_of_shots(std::iter::once(0..cut.frame_count()));
         let mut keys = ShotFrames::new();
         for shot in wanted.keys() {
             let count = shot_keyframes(&storyboard, *shot, &job.drawing, props, token)?.plan.keyframes().len() as u64;

@@ -87,7 +87,7 @@ pub(crate) fn sample(
     let (mut start, mut paint) = (None, 0);
     if is_painted {
         let watch = Watch::new(observer);
-        let wanted = cut.frames_of_shots([frames.clone()]);
+        let wanted = cut.frames_of_shots(std::iter::once(frames.clone()));
         let many = wanted.values().map(|frames| frames.len() as u64).sum();
         shoot.paint(&wanted, &mut |_| ControlFlow::Continue(()), &watch, token)?;
         let started = Watch::at(&watch.started);

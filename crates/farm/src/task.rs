@@ -1,5 +1,6 @@
 //! One task: from its number to its result.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -405,10 +406,11 @@ impl Bench<'_> {
         let mut receipts: HashMap<u64, Receipt> = HashMap::new();
         let painters = Painters::of(self.plan);
         let mut bring = |painter: &Task, row: Option<usize>, path: &Path| -> Result<(), FarmError> {
-            if !receipts.contains_key(&painter.index) {
-                receipts.insert(painter.index, self.receipt_of(task, painter)?);
-            }
-            let files = &receipts[&painter.index].files;
+            let receipt = match receipts.entry(painter.index) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(self.receipt_of(task, painter)?),
+            };
+            let files = &receipt.files;
             let is_there = match row.map_or(files.last(), |row| files.get(row)) {
                 Some(made) => self.bring(made, path)?,
                 None => false,
