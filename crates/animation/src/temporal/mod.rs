@@ -186,7 +186,7 @@ impl AskedConditioning {
             return refuse("--start-strength", found, "above 0, up to 1, which starts from noise");
         }
         if self.history == Some(HistoryMode::Keyframe) && !has_reference {
-            let (option, renderer) = ("--no-reference", "diffusion");
+            let (option, renderer) = ("--no-reference with --history keyframe", "diffusion");
             let hint = "the reference adapter reads what --history shows: leave one of the two out";
             return Err(AnimationError::Option { option, renderer, hint });
         }
