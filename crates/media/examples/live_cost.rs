@@ -1,15 +1,18 @@
 //! What a live output costs beside the same encoding by `gst-launch-1.0` alone, and how many run at once.
 //!
 //! ```text
-//! cargo run --release -p moue-media --example live_cost [SECONDS [LEGS ...]]
+//! cargo run --release -p moue-media --example live_cost [SECONDS [ROUNDS [LEGS ...]]]
 //! ```
-//! Frames of 1280x720 are shown 25 times per second to so many legs (1 and 4 unless told), each an SRT listener that nobody
-//! calls. Then `gst-launch-1.0` encodes as many of the same frames, converted beforehand, with the same settings. What is
-//! compared is processor time per frame and leg, which hardly depends on other work on the machine.
+//! Frames of 1280x720 are shown 25 times per second to so many legs (1 and 4 unless told), each an SRT listener that
+//! nobody calls. In the same round, `gst-launch-1.0` encodes the same frames at the same pace with the same settings:
+//! once from planes that were converted beforehand, once from the RGB that a renderer makes. What is compared is
+//! processor time per frame and leg, which hardly depends on other work on the machine; the medians of the rounds
+//! count.
 #![allow(clippy::print_stdout, reason = "it prints what it measures")]
 
 use std::error::Error;
 use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,34 +27,60 @@ const RATE: FrameRate = FrameRate::FPS_25;
 const FRAMES: u64 = 25;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let seconds: u64 = std::env::args().nth(1).map_or(Ok(20), |text| text.parse())?;
-    let mut numbers = std::env::args().skip(2).map(|text| text.parse()).collect::<Result<Vec<usize>, _>>()?;
-    if numbers.is_empty() {
-        numbers = vec![1, 4];
-    }
+    let numbers = std::env::args().skip(1).map(|text| text.parse()).collect::<Result<Vec<u64>, _>>()?;
+    let (seconds, rounds) = (numbers.first().copied().unwrap_or(20), numbers.get(1).copied().unwrap_or(3));
+    let legs: &[u64] = if numbers.len() > 2 { &numbers[2..] } else { &[1, 4] };
     let frames: Vec<_> = (0..FRAMES).map(|index| Arc::new(portrait(index))).collect();
-    let bare = gst_launch(&frames, seconds)?;
-    println!("gst-launch-1.0 alone: {bare:.2} ms of processor time per frame");
-    for number in numbers {
-        let (before, began) = (cpu_seconds(0), Instant::now());
-        let stats = legs(&frames, number, seconds * FRAMES)?;
-        let (cpu, elapsed) = (cpu_seconds(0) - before, began.elapsed().as_secs_f64());
-        let sent: u64 = stats.iter().map(|stats| stats.sent).sum();
-        let repeated: u64 = stats.iter().map(|stats| stats.repeated).sum();
-        let dropped: u64 = stats.iter().map(|stats| stats.dropped + stats.skipped).sum();
-        let each = 1e3 * cpu / sent as f64;
+    let files = Files::of(&frames)?;
+    let (mut from_planes, mut from_rgb, mut ours) = (Vec::new(), Vec::new(), vec![Vec::new(); legs.len()]);
+    for round in 1..=rounds {
+        from_planes.push(gst_launch(&files.planes, "format=i420", seconds)?);
+        from_rgb.push(gst_launch(&files.rgb, "format=rgb ! videoconvert ! video/x-raw,format=I420", seconds)?);
+        for (number, costs) in legs.iter().zip(&mut ours) {
+            costs.push(measured(&frames, *number, seconds)?);
+        }
+        let latest: Vec<_> = ours.iter().map(|costs| format!("{:.2}", costs[costs.len() - 1])).collect();
         println!(
-            "{number} legs: {each:.2} ms per frame and leg, {:+.1} % over that; {:.2} processors busy; {sent} sent, \
-             {repeated} of them repeated, {dropped} dropped",
-            100.0 * (each / bare - 1.0),
-            cpu / elapsed
+            "round {round}: gst-launch-1.0 {:.2} from planes, {:.2} from RGB; legs {}",
+            from_planes[from_planes.len() - 1],
+            from_rgb[from_rgb.len() - 1],
+            latest.join(", ")
+        );
+    }
+    let (planes, rgb) = (median(from_planes), median(from_rgb));
+    println!("gst-launch-1.0 alone: {planes:.2} ms of processor time per frame from planes, {rgb:.2} from RGB");
+    for (number, costs) in legs.iter().zip(ours) {
+        let each = median(costs);
+        let over = |bare: f64| 100.0 * (each / bare - 1.0);
+        println!(
+            "{number} legs: {each:.2} ms per frame and leg, {:+.1} % over planes, {:+.1} % over RGB",
+            over(planes),
+            over(rgb)
         );
     }
     Ok(())
 }
 
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2])
+}
+
+/// Milliseconds of processor time that so many legs take, per frame and leg; tells how they went.
+fn measured(frames: &[Arc<RgbImage>], number: u64, seconds: u64) -> Result<f64, Box<dyn Error>> {
+    let (before, began) = (cpu_seconds(0), Instant::now());
+    let stats = legs(frames, number, seconds * FRAMES)?;
+    let (cpu, elapsed) = (cpu_seconds(0) - before, began.elapsed().as_secs_f64());
+    let sum = |count: fn(&LegStats) -> u64| stats.iter().map(count).sum::<u64>();
+    let (sent, repeated, dropped) =
+        (sum(|stats| stats.sent), sum(|stats| stats.repeated), sum(|stats| stats.dropped + stats.skipped));
+    let busy = cpu / elapsed;
+    println!("  {number} legs: {busy:.2} processors busy; {sent} sent, {repeated} of them repeated, {dropped} dropped");
+    Ok(1e3 * cpu / sent as f64)
+}
+
 /// Shows frames in real time.
-fn legs(frames: &[Arc<RgbImage>], number: usize, count: u64) -> Result<Vec<LegStats>, Box<dyn Error>> {
+fn legs(frames: &[Arc<RgbImage>], number: u64, count: u64) -> Result<Vec<LegStats>, Box<dyn Error>> {
     let format = VideoFormat::new(SIZE.0, SIZE.1, RATE);
     let settings: LiveSettings = serde_json::from_str(r#"{"encoder": "x264"}"#)?;
     let mut legs = Vec::new();
@@ -70,29 +99,42 @@ fn legs(frames: &[Arc<RgbImage>], number: usize, count: u64) -> Result<Vec<LegSt
     legs.into_iter().map(|leg| Ok(leg.end()?)).collect()
 }
 
-/// Processor time per frame, in milliseconds.
-fn gst_launch(frames: &[Arc<RgbImage>], seconds: u64) -> Result<f64, Box<dyn Error>> {
-    let folder = tempfile::tempdir()?;
-    let (lossless, planes) = (folder.path().join("a.mkv"), folder.path().join("a.yuv"));
-    let settings: EncoderSettings = serde_json::from_str(r#"{"crf": 0, "speed": "ultrafast"}"#)?;
-    let format = VideoFormat::new(SIZE.0, SIZE.1, RATE);
-    let mut sink = Output::parse(&lossless.to_string_lossy())?.open(&format, &settings, true)?;
-    frames.iter().try_for_each(|frame| sink.write(frame))?;
-    sink.finish()?;
-    // The planes that our own conversion makes.
-    let decode = format!(
-        "filesrc location={} ! matroskademux ! avdec_h264 ! filesink location={}",
-        lossless.display(),
-        planes.display()
-    );
-    run(&decode)?;
+/// The frames as raw video, for `gst-launch-1.0`.
+struct Files {
+    planes: PathBuf,
+    rgb: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Files {
+    fn of(frames: &[Arc<RgbImage>]) -> Result<Self, Box<dyn Error>> {
+        let folder = tempfile::tempdir()?;
+        let [lossless, planes, rgb] = ["a.mkv", "a.yuv", "a.rgb"].map(|name| folder.path().join(name));
+        std::fs::write(&rgb, frames.iter().flat_map(|frame| frame.as_raw().iter().copied()).collect::<Vec<u8>>())?;
+        let settings: EncoderSettings = serde_json::from_str(r#"{"crf": 0, "speed": "ultrafast"}"#)?;
+        let format = VideoFormat::new(SIZE.0, SIZE.1, RATE);
+        let mut sink = Output::parse(&lossless.to_string_lossy())?.open(&format, &settings, true)?;
+        frames.iter().try_for_each(|frame| sink.write(frame))?;
+        sink.finish()?;
+        // The planes that our own conversion makes.
+        run(&format!(
+            "filesrc location={} ! matroskademux ! avdec_h264 ! filesink location={}",
+            lossless.display(),
+            planes.display()
+        ))?;
+        Ok(Self { planes, rgb, _folder: folder })
+    }
+}
+
+/// Processor time per frame, in milliseconds. `parsed`: what the file holds, and what comes before the encoder.
+fn gst_launch(file: &Path, parsed: &str, seconds: u64) -> Result<f64, Box<dyn Error>> {
     let before = cpu_seconds(2);
     run(&format!(
-        "multifilesrc location={} loop=true num-buffers={seconds} ! rawvideoparse width={} height={} format=i420 \
-         framerate=25/1 ! x264enc tune=zerolatency bframes=0 speed-preset=veryfast bitrate=2500 key-int-max=25 \
+        "multifilesrc location={} loop=true num-buffers={seconds} ! rawvideoparse width={} height={} framerate=25/1 \
+         {parsed} ! x264enc tune=zerolatency bframes=0 speed-preset=veryfast bitrate=2500 key-int-max=25 \
          option-string=scenecut=0 ! h264parse config-interval=-1 ! mpegtsmux alignment=7 ! srtsink \
-         uri=srt://127.0.0.1:{}?mode=listener wait-for-connection=false sync=false async=false",
-        planes.display(),
+         uri=srt://127.0.0.1:{}?mode=listener wait-for-connection=false sync=true async=false",
+        file.display(),
         SIZE.0,
         SIZE.1,
         free_port()?
