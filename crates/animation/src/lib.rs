@@ -62,8 +62,8 @@ pub use moue_diffusion::{DiffusionError, Preparation, SchedulerKind};
 pub use painting::{PAINTED_SIDE, PaintJob, Painted, ShotJob};
 pub use portrait::{Portrait, expression_of, head_of};
 pub use preset::{
-    CodecName, EncoderName, EncoderText, InterpolationName, OutputTemplate, PresetError, PresetOutput, PresetPainting,
-    RendererName, RunPreset, SpeedName, Word, Worded, preset_schema,
+    CodecName, EncoderName, EncoderText, InterpolationName, OutputTemplate, PresetError, PresetKeyframes, PresetOutput,
+    PresetPainting, RendererName, RunPreset, SpeedName, Word, Worded, preset_schema,
 };
 pub use renderer::{Asked, BatchObserver, MeshInLayout, Renderer};
 pub use rest::Rest;

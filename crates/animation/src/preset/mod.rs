@@ -14,7 +14,7 @@ pub use self::encoder::{CodecName, EncoderName, EncoderText, SpeedName};
 pub use self::output::{OutputTemplate, PresetOutput};
 pub use self::word::{Word, Worded};
 use crate::live::TargetKind;
-use crate::{Compose, Framing, RendererKind, Size};
+use crate::{AskedConditioning, Compose, Framing, HistoryMode, Keyframing, NoiseMode, RendererKind, Share, Size};
 
 /// Presets that are part of the program: name and text.
 const BUILT_IN: [(&str, &str); 8] = [
@@ -58,6 +58,8 @@ mapping! {
         pub seed: Option<u64>,
         /// How the diffusion renderer paints.
         pub diffusion: Option<PresetPainting>,
+        /// Which frames the renderer mesh+diffusion paints.
+        pub keyframes: Option<PresetKeyframes>,
         /// Whether the motion starts over at its end, for live outputs.
         pub repeat: Option<bool>,
         /// What is written, and what is watched meanwhile.
@@ -78,6 +80,66 @@ mapping! {
         pub expression_scale: Option<f64> where (0.0..=2.0),
         /// Weight of the portrait's hair, clothes and background.
         pub reference_scale: Option<f64> where (0.0..=2.0),
+        /// Noise that frames start from: shared, carried along with the face, or independent.
+        pub noise: Option<Word<NoiseMode>>,
+        /// What frames look at besides the portrait: none, or keyframe.
+        pub history: Option<Word<HistoryMode>>,
+        /// How much frames look at keyframes; 1 is as much as at the portrait.
+        pub history_weight: Option<f64> where (0.0..=4.0),
+        /// How far the keyframes of history and start are apart; 1 is a lid that shuts.
+        pub keyframe_distance: Option<f64> where (0.01..=100.0),
+        /// The share of the steps that frames take which start from keyframes; 1 starts from noise.
+        pub start_strength: Option<f64> where (0.001..=1.0),
+        /// Side in pixels of the square that is painted and pasted, a multiple of 8.
+        pub paint_size: Option<u32> where (8..=2048),
+        /// How much of the portrait's fine detail is added to pasted skin.
+        pub detail: Option<f64> where (0.0..=1.0),
+    }
+}
+
+mapping! {
+    /// Which frames the renderer mesh+diffusion paints; one of these.
+    pub struct PresetKeyframes {
+        /// As many as are needed for every frame's expression to be this near to a painted one.
+        pub within: Option<f64> where (0.0..=100.0),
+        /// This part of all frames, e.g. 1/4.
+        pub share: Option<Word<Share>>,
+        /// Every Nth frame, and the last one.
+        pub every: Option<usize> where (1..=1_000_000),
+    }
+}
+
+impl PresetPainting {
+    /// What keeps painted frames steady.
+    pub fn conditioning(&self) -> AskedConditioning {
+        AskedConditioning {
+            noise: self.noise.as_ref().map(|noise| noise.0),
+            history: self.history.as_ref().map(|history| history.0),
+            history_weight: self.history_weight,
+            keyframe_distance: self.keyframe_distance,
+            start_strength: self.start_strength,
+        }
+    }
+}
+
+impl PresetKeyframes {
+    /// How keyframes are chosen.
+    pub fn keyframing(&self) -> Option<Keyframing> {
+        let within = self.within.map(|distance| Keyframing::Within(distance as f32));
+        let share = self.share.as_ref().map(|share| Keyframing::Share(share.0.0));
+        within.or(share).or(self.every.map(Keyframing::Every))
+    }
+
+    /// Reports a choice that is none, or several.
+    fn check(&self, node: &Node, report: &mut Report) {
+        let keys =
+            [("within", self.within.is_some()), ("share", self.share.is_some()), ("every", self.every.is_some())];
+        let set: Vec<&str> = keys.into_iter().filter(|(_, is_set)| *is_set).map(|(key, _)| key).collect();
+        if let [_, second, ..] = set.as_slice() {
+            let place = output::entry(node, second).map_or(node.span(), |entry| entry.key);
+            let message = format!("found {}, expected one of them", set.join(" and "));
+            report.error(place, message).hint("leave out all but one");
+        }
     }
 }
 
@@ -208,12 +270,15 @@ impl RunPreset {
 
     /// Reports what each part alone cannot know.
     fn check(&self, root: &Node, report: &mut Report) {
+        if let (Some(keyframes), Some(entry)) = (&self.keyframes, output::entry(root, "keyframes")) {
+            keyframes.check(&entry.value, report);
+            if self.renderer.is_some_and(|renderer| renderer != RendererName::Mixed) {
+                let message = "`keyframes` means nothing for this renderer";
+                report.error(entry.key, message).hint("they are for `renderer: mesh+diffusion`");
+            }
+        }
         let Some(outputs) = output::entry(root, "outputs") else { return };
-        let nodes = match outputs.value.value() {
-            Value::List(nodes) => nodes.as_slice(),
-            // One alone needs no list.
-            _ => std::slice::from_ref(&outputs.value),
-        };
+        let Value::List(nodes) = outputs.value.value() else { return };
         for (output, node) in self.outputs().iter().zip(nodes) {
             output.check(node, report);
         }
@@ -250,8 +315,9 @@ mod tests {
     fn a_preset_says_everything_that_the_command_line_can() {
         let preset = RunPreset::parse(
             "p.yaml",
-            "moue: 1\nrenderer: mesh\nframing: head\nsize: 640x480\nfps: 29.97\ninterpolation: monotone-cubic\n\
-             relative: true\ngain: jawOpen=1.2,head=0\nseed: 7\ndiffusion:\n  scheduler: euler\n  steps: 30\noutputs:\n- to: out/{portrait}_{motion}.webm\n",
+            "moue: 1\nrenderer: mesh+diffusion\nframing: head\nsize: 640x480\nfps: 29.97\ninterpolation: monotone-cubic\n\
+             relative: true\ngain: jawOpen=1.2,head=0\nseed: 7\ndiffusion:\n  scheduler: euler\n  steps: 30\n  noise: carried\n  start_strength: 0.5\n\
+             keyframes: {share: 1/4}\noutputs:\n- to: out/{portrait}_{motion}.webm\n",
         )
         .unwrap();
         assert_eq!(preset.framing, Some(Word(Framing::Head)));
@@ -260,6 +326,14 @@ mod tests {
         assert_eq!(preset.interpolation.map(Interpolation::from), Some(Interpolation::MonotoneCubic));
         let painting = preset.diffusion.as_ref().unwrap();
         assert_eq!((&painting.scheduler, painting.steps), (&Some(Word(SchedulerKind::Euler)), Some(30)));
+        let expected = AskedConditioning {
+            noise: Some(NoiseMode::Carried),
+            start_strength: Some(0.5),
+            ..AskedConditioning::default()
+        };
+        assert_eq!(painting.conditioning(), expected);
+        let keyframes = preset.keyframes.as_ref().and_then(PresetKeyframes::keyframing);
+        assert_eq!(keyframes, Some(Keyframing::Share(0.25)));
         let to = &preset.outputs()[0].to;
         assert_eq!(to.fill(Path::new("a/me.jpg"), Path::new("take 1.csv")), "out/me_take 1.webm");
         assert!(preset.output_like(TargetKind::File(OutputKind::Webm)).is_some());
@@ -288,6 +362,13 @@ mod tests {
         assert!(text.starts_with("p.yaml:4:13: error: `speed` means nothing for this output"), "{text}");
         let text = message("moue: 1\noutputs: ['gst: nosuchelement ! fakesink']\n");
         assert!(text.starts_with("p.yaml:2:11: error: ") && text.contains("nosuchelement"), "{text}");
+
+        let text = message("moue: 1\nkeyframes:\n  every: 4\n  share: 1/4\ndiffusion: {noise: sheared}\n");
+        assert!(text.starts_with("p.yaml:3:3: error: found share and every, expected one of them"), "{text}");
+        assert!(text.contains("p.yaml:5:20: error: ") && text.contains("shared"), "{text}");
+
+        let text = message("moue: 1\nrenderer: mesh\nkeyframes: {every: 4}\n");
+        assert!(text.starts_with("p.yaml:3:1: error: `keyframes` means nothing for this renderer"), "{text}");
 
         let text = message("moue: 1\noutputs:\n  - to: a.avi\n");
         assert!(text.starts_with("p.yaml:3:9:"), "{text}");

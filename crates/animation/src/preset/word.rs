@@ -5,7 +5,7 @@ use moue_document::{Definitions, FromNode, Node, Report, Schema, Written, read_w
 use moue_timeline::{FrameRate, Gains, Smoothing};
 use serde_json::json;
 
-use crate::{Compose, Framing, Size};
+use crate::{Compose, Framing, HistoryMode, NoiseMode, Share, Size};
 
 /// A value that is written as on the command line, as one word or number.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +52,21 @@ impl Worded for Smoothing {
 impl Worded for SchedulerKind {
     const EXPECTED: &'static str = "`dpmpp-2m`, `ddim`, `euler` or `lcm`";
     const EXAMPLES: &'static [&'static str] = &["dpmpp-2m", "ddim", "euler", "lcm"];
+}
+
+impl Worded for NoiseMode {
+    const EXPECTED: &'static str = "`shared`, `carried` or `independent`";
+    const EXAMPLES: &'static [&'static str] = &["shared", "carried", "independent"];
+}
+
+impl Worded for HistoryMode {
+    const EXPECTED: &'static str = "`none` or `keyframe`";
+    const EXAMPLES: &'static [&'static str] = &["none", "keyframe"];
+}
+
+impl Worded for Share {
+    const EXPECTED: &'static str = "a part of all frames such as 1/4";
+    const EXAMPLES: &'static [&'static str] = &["1/4", "0.25"];
 }
 
 impl<T: Worded> Written for Word<T>

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use moue_animation::{
     AnimateJob, AnimationError, AskedConditioning, Compose, DiffusionError, DriverReport, Fidelity, Framing, HEAD_SIDE,
-    Keyframing, LiveSummary, MotionJob, Painting, Precision, PresetError, PresetPainting, RendererKind, RunPreset,
-    Size, Summary, animate as run,
+    Keyframing, LiveSummary, MotionJob, Painting, Precision, PresetError, PresetKeyframes, PresetPainting,
+    RendererKind, RunPreset, Size, Summary, animate as run,
 };
 use moue_engine::CancelToken;
 use moue_media::MediaError;
@@ -66,10 +66,12 @@ fn job(args: &AnimateArgs, preset: Option<&RunPreset>) -> Result<AnimateJob, Sto
         _ => Framing::Whole,
     });
     let MixingArgs { within, share, every } = args.mixing;
+    let usual = preset.and_then(|p| p.keyframes.as_ref()).and_then(PresetKeyframes::keyframing);
     let keyframes = within
         .map(Keyframing::Within)
         .or(share.map(|share| Keyframing::Share(share.0)))
-        .or(every.map(|every| Keyframing::Every(every as usize)));
+        .or(every.map(|every| Keyframing::Every(every as usize)))
+        .or(usual.filter(|_| renderer == RendererKind::Mixed));
     let default_size = match framing {
         Framing::Whole => Size::Source,
         Framing::Head | Framing::Face => Size::Pixels { width: HEAD_SIDE, height: HEAD_SIDE },
@@ -108,7 +110,11 @@ fn job(args: &AnimateArgs, preset: Option<&RunPreset>) -> Result<AnimateJob, Sto
         seed: args.seed.or(preset.and_then(|p| p.seed)).unwrap_or(0),
         painting: Painting {
             keyframes: args.keyframes.clone(),
-            ..painting(&args.painting, &args.reading.models, preset.and_then(|preset| preset.diffusion.as_ref()))
+            ..painting(
+                &args.painting,
+                &args.reading.models,
+                preset.and_then(|p| p.diffusion.as_ref()).filter(|_| paints),
+            )
         },
         compose,
         keyframes,
@@ -132,6 +138,7 @@ pub fn painting(args: &PaintingArgs, models: &Option<PathBuf>, preset: Option<&P
         PrecisionArg::F16 => Precision::F16,
         PrecisionArg::Bf16 => Precision::Bf16,
     };
+    let usual = preset.map(PresetPainting::conditioning).unwrap_or_default();
     Painting {
         models,
         scheduler: args.scheduler.or(preset.and_then(|p| p.scheduler.as_ref()).map(|scheduler| scheduler.0)),
@@ -140,14 +147,14 @@ pub fn painting(args: &PaintingArgs, models: &Option<PathBuf>, preset: Option<&P
         expression_scale: args.expression_scale.or(preset.and_then(|p| p.expression_scale)),
         reference_scale: args.reference_scale.or(preset.and_then(|p| p.reference_scale)),
         no_reference: args.no_reference,
-        side: args.paint_size,
-        detail: args.detail.unwrap_or(0.0),
+        side: args.paint_size.or(preset.and_then(|p| p.paint_size)),
+        detail: args.detail.or(preset.and_then(|p| p.detail).map(|detail| detail as f32)).unwrap_or(0.0),
         conditioning: AskedConditioning {
-            noise: args.conditioning.noise,
-            history: args.conditioning.history,
-            history_weight: args.conditioning.history_weight,
-            keyframe_distance: args.conditioning.keyframe_distance,
-            start_strength: args.conditioning.start_strength,
+            noise: args.conditioning.noise.or(usual.noise),
+            history: args.conditioning.history.or(usual.history),
+            history_weight: args.conditioning.history_weight.or(usual.history_weight),
+            keyframe_distance: args.conditioning.keyframe_distance.or(usual.keyframe_distance),
+            start_strength: args.conditioning.start_strength.or(usual.start_strength),
         },
         keyframes: None,
         batch: args.batch.map(usize::from),
@@ -307,6 +314,7 @@ pub fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use moue_animation::NoiseMode;
     use moue_media::EncoderSettings;
 
     use super::*;
@@ -339,6 +347,31 @@ mod tests {
         assert_eq!(overridden.outputs.len(), 2);
         assert_eq!(overridden.outputs[0].1, preset.outputs()[0].file_settings(), "same kind, same encoder");
         assert_eq!(overridden.outputs[1].1, EncoderSettings::default());
+    }
+
+    #[test]
+    fn a_preset_says_how_frames_are_painted_and_which() {
+        let preset = RunPreset::parse(
+            "p.yaml",
+            "moue: 1\nrenderer: mesh+diffusion\nkeyframes: {share: 1/4}\ndiffusion:\n  noise: carried\n  detail: 0.5\n\
+             \x20 start_strength: 0.5\noutputs: [a.mp4]\n",
+        )
+        .unwrap();
+        let job = |options: &[&str]| job(&parsed(options), Some(&preset)).unwrap();
+        let from_preset = job(&["--compose", "paste"]);
+        assert_eq!(from_preset.keyframes, Some(Keyframing::Share(0.25)));
+        assert_eq!(from_preset.painting.detail, 0.5);
+        let conditioning = from_preset.painting.conditioning;
+        assert_eq!((conditioning.noise, conditioning.start_strength), (Some(NoiseMode::Carried), Some(0.5)));
+
+        let overridden = job(&["--compose", "paste", "--noise", "shared", "--every", "3"]);
+        assert_eq!(overridden.keyframes, Some(Keyframing::Every(3)));
+        let conditioning = overridden.painting.conditioning;
+        assert_eq!((conditioning.noise, conditioning.start_strength), (Some(NoiseMode::Shared), Some(0.5)));
+
+        // What is for painting is left out where nothing is painted.
+        let drawn = job(&["--renderer", "mesh"]);
+        assert_eq!((drawn.keyframes, drawn.painting.detail), (None, 0.0));
     }
 
     #[test]
