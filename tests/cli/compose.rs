@@ -120,3 +120,47 @@ fn shots_of_a_storyboard_show_the_painted_face_in_the_picture() {
     assert_eq!(paintings(), before);
     make(&["--compose", "crop"]).failed(1, &["--compose crop", "the head", "hint: leave --compose out"]);
 }
+
+#[test]
+fn a_storyboard_may_have_some_of_its_frames_painted() {
+    let bench = bench();
+    let film = |renderer: &str| {
+        format!(
+            "moue: 1\noutput: {{renderer: {renderer}, size: 64x64, fps: 25}}\ncast: {{toy: toy.png}}\nshots:\n\
+             - beats:\n  - hold 0.1s\n  - then 0.3s to jawOpen*0.8\n"
+        )
+    };
+    let models = repository("examples/models/toyfaces");
+    let make = |out: &str, more: &[&str]| {
+        let usual = ["storyboard", "film.yaml", "-o", out, "--keep", "keep", "--models", models.to_str().unwrap()];
+        bench.run(&[&usual[..], &["--steps", "1", "--guidance", "1", "--batch", "1"], more].concat())
+    };
+    let paintings = || {
+        let folders = fs::read_dir(bench.path("keep/painted")).unwrap();
+        folders.flat_map(|folder| fs::read_dir(folder.unwrap().path()).unwrap()).count()
+    };
+    bench.write("film.yaml", film("mesh+diffusion").as_bytes());
+    make("mixed/", &["--every", "4"]).succeeded();
+    let frames = fs::read_dir(bench.path("mixed")).unwrap().count();
+    let keys: Vec<usize> = (0..frames).filter(|at| at % 4 == 0 || at + 1 == frames).collect();
+    assert!(frames > 8, "{frames}");
+    assert_eq!(paintings(), keys.len());
+    // Another choice paints what is missing, and is another film.
+    make("mixed2/", &["--every", "2"]).succeeded();
+    assert!(paintings() > keys.len() && paintings() < frames);
+
+    // The paintings are those of a film of which all frames are painted.
+    bench.write("film.yaml", film("diffusion").as_bytes());
+    make("painted/", &[]).succeeded();
+    assert_eq!(paintings(), frames);
+    let painted = |at: &usize| frame(&bench, "mixed", *at) == frame(&bench, "painted", *at);
+    assert!(keys.iter().all(painted));
+    // The jaw is on its way.
+    assert!(!painted(&5) && !painted(&6));
+    make("other/", &["--every", "4"]).failed(1, &["--every", "renderer is diffusion", "hint: write `renderer: mesh+"]);
+    assert!(!bench.path("other").exists());
+
+    bench.write("film.yaml", film("mesh+diffusion").as_bytes());
+    let plan = ["farm", "plan", "film.yaml", "-o", "plan.json", "--models", models.to_str().unwrap()];
+    bench.run(&plan).failed(65, &["film.yaml", "a farm paints every frame", "hint: write `renderer: diffusion`"]);
+}

@@ -55,7 +55,7 @@ pub use live::{
     TargetKind,
 };
 pub use measure::{Dropped, Flicker, Following, Likeness, MeasureJob, Measured, MeasuredTracks, Thumbnails, measure};
-pub use mixed::Mixed;
+pub use mixed::{Mixed, painted_frames};
 pub use motion::{Motion, MotionJob};
 pub use moue_bridge::{BridgeError, Family, LinearMap, bridge};
 pub use moue_diffusion::{DiffusionError, Preparation, SchedulerKind};

@@ -39,6 +39,12 @@ pub struct Mixed {
     painted: Mutex<VecDeque<(usize, Arc<RgbImage>)>>,
 }
 
+/// The numbers of the frames of a shot that [`Mixed`] has painted, ascending. `shot` is what all its frames are asked
+/// for.
+pub fn painted_frames(shot: &[FlameExpression], how: Keyframing) -> Vec<usize> {
+    keyframes(shot.len(), how, |a, b| expression_distance(&shot[a], &shot[b]))
+}
+
 impl Mixed {
     /// `painter` paints squares of the aligned portrait; `shot` is what all frames of the shot are asked for, in their
     /// order. With a `map` the mesh knows how the whole face moves; lids and jaw it knows anyway.
@@ -53,7 +59,7 @@ impl Mixed {
         map: Option<&LinearMap>,
     ) -> Result<Self, AnimationError> {
         let face = FaceFlow::of(portrait, painter.size().0, map)?;
-        let keys = keyframes(shot.len(), how, |a, b| expression_distance(&shot[a], &shot[b]));
+        let keys = painted_frames(shot, how);
         tracing::info!(frames = shot.len(), keyframes = keys.len(), %how, "keyframes chosen");
         let asked = |frame| Asked { index: frame as u64, expression: Expression::NEUTRAL, flame: shot[frame] };
         let keys = keys.into_iter().map(asked).collect();

@@ -29,7 +29,7 @@ pub trait BatchObserver: Sync {
 
 /// Turns expressions into frames of one portrait. Frames do not depend on each other, so several threads render at
 /// once.
-pub trait Renderer: Sync {
+pub trait Renderer: Send + Sync {
     /// The name that `--renderer` knows it by.
     fn name(&self) -> &'static str;
 

@@ -78,6 +78,13 @@ pub fn plan(
     if job.is_draft {
         draft(&mut storyboard, props)?;
     }
+    if storyboard.output.renderer == Renderer::Mixed {
+        return Err(FarmError::Input {
+            path: job.storyboard.clone(),
+            problem: "found `renderer: mesh+diffusion`, and a farm paints every frame".to_owned(),
+            hint: "write `renderer: diffusion`, or make the film on one machine with `moue storyboard`",
+        });
+    }
     let scratch = tempfile::tempdir().map_err(FarmError::io(std::env::temp_dir(), "making a folder"))?;
     let cut = Cut::of_shots(&storyboard, &job.only, &job.storyboard)?;
     let shoot = Shoot::new(&storyboard, &cut, &job.drawing, scratch.path(), job.workers, props)?;

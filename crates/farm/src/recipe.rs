@@ -78,6 +78,7 @@ impl Recipe {
             },
             compose: self.compose.as_ref().map(|name| name.parse::<Compose>()).transpose()?,
             map,
+            keyframes: None,
         })
     }
 }
@@ -114,7 +115,8 @@ mod tests {
             batch: Some(3),
             precision: Some(Precision::Bf16),
         };
-        let drawing = Drawing { device: Device::Cuda(1), painting, compose: Some(Compose::Paste), map: None };
+        let (device, compose) = (Device::Cuda(1), Some(Compose::Paste));
+        let drawing = Drawing { device, painting, compose, ..Drawing::default() };
         let recipe = Recipe::of(&drawing, None);
         let read = recipe.drawing(None, None).unwrap();
         assert_eq!((read.device, read.painting, read.compose), (drawing.device, drawing.painting, drawing.compose));

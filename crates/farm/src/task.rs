@@ -378,7 +378,7 @@ impl Bench<'_> {
             let (folder, workers) = (self.painted(), self.job.workers);
             let shoot = match storyboard.output.renderer {
                 Renderer::Mesh => Shoot::new(&storyboard, &cut, &drawing, &folder, workers, self.props)?,
-                Renderer::Diffusion => {
+                Renderer::Diffusion | Renderer::Mixed => {
                     self.bring_painted(task, &wanted)?;
                     let Models { file, sha256 } = &self.plan.models;
                     let models: Vec<_> = file.iter().cloned().zip(sha256.iter().cloned()).collect();

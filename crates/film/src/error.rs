@@ -42,6 +42,15 @@ pub enum FilmError {
         /// The framing.
         found: &'static str,
     },
+    /// Frames to paint were chosen for a renderer that has no choice.
+    #[error(
+        "--every, --share and --within choose which frames are painted, and the storyboard's renderer is {renderer}\nhint: \
+         write `renderer: mesh+diffusion` into the storyboard's `output`, or leave them out"
+    )]
+    Keyframes {
+        /// Its name.
+        renderer: &'static str,
+    },
     /// What a shot's face does cannot be brought into a track.
     #[error("shot {shot}: {problem}")]
     Performance {

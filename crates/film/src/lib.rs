@@ -13,6 +13,7 @@
 //! - A piece has its name only when it is whole, and is in the ledger only after that.
 //! - Nothing here parses arguments or prints.
 
+mod album;
 mod coding;
 mod cut;
 mod digest;
@@ -31,6 +32,7 @@ mod run;
 mod shoot;
 mod stage;
 
+pub use album::frame_path;
 pub use coding::Coding;
 pub use cut::Cut;
 pub use digest::program;
@@ -38,14 +40,14 @@ pub use error::{FilmError, LedgerProblem};
 pub use files::DiskFiles;
 pub use keyframes::{ShotKeyframes, paint_keyframes, shot_keyframes};
 pub use make::{FilmJob, FilmObserver, FilmSummary, film};
-pub use paintings::{KEYFRAMES, frame_path};
+pub use paintings::KEYFRAMES;
 pub use panels::panels;
 pub use performance::shot_track;
 pub use pieces::Piece;
 pub use props::Props;
 pub use shoot::{PaintedFrame, Shoot, ShotFrames};
 
-use moue_animation::{Compose, Device, LinearMap, Painting};
+use moue_animation::{Compose, Device, Keyframing, LinearMap, Painting};
 use moue_storyboard::{OutputSize, Renderer, Storyboard};
 
 /// How frames are drawn, as far as the storyboard does not say.
@@ -60,6 +62,19 @@ pub struct Drawing {
     pub compose: Option<Compose>,
     /// A map between ARKit and FLAME.
     pub map: Option<LinearMap>,
+    /// Which frames are painted by the renderer that paints some of them.
+    pub keyframes: Option<Keyframing>,
+}
+
+impl Drawing {
+    /// Refuses what does not go with a storyboard.
+    pub(crate) fn check(&self, storyboard: &Storyboard) -> Result<(), FilmError> {
+        match storyboard.output.renderer {
+            Renderer::Mixed => Ok(()),
+            _ if self.keyframes.is_none() => Ok(()),
+            other => Err(FilmError::Keyframes { renderer: other.name() }),
+        }
+    }
 }
 
 /// Frames per second of a draft.

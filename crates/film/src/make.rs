@@ -106,6 +106,7 @@ pub fn film(
 ) -> Result<FilmSummary, FilmError> {
     let began = Instant::now();
     check(storyboard, job)?;
+    job.drawing.check(storyboard)?;
     let mut codings: Vec<Coding> = Vec::new();
     for coding in job.outputs.iter().filter_map(|(output, settings)| Coding::of(output, settings)) {
         if !codings.contains(&coding) {
@@ -219,10 +220,7 @@ pub fn film(
         duration: rate.seconds_at(cut.frame_count()),
         frame_rate: rate.to_string(),
         size: size.into(),
-        renderer: match storyboard.output.renderer {
-            Renderer::Mesh => "mesh",
-            Renderer::Diffusion => "diffusion",
-        },
+        renderer: storyboard.output.renderer.name(),
         shots: cut.shots().len(),
         rendered_shots,
         seconds: began.elapsed().as_secs_f64(),
@@ -271,17 +269,14 @@ fn programme(
         }
         None => None,
     };
-    let (renderer, channels) = match storyboard.output.renderer {
-        Renderer::Mesh => ("mesh", Channel::all().filter(|channel| !matches!(channel, Channel::Flame(_))).collect()),
-        Renderer::Diffusion => {
-            ("diffusion", Channel::all().filter(|channel| matches!(channel, Channel::Flame(_))).collect())
-        }
-    };
+    let renderer = storyboard.output.renderer;
+    // What moves: FLAME's coefficients where faces are painted, else ARKit's and the head.
+    let is_painted = renderer != Renderer::Mesh;
     Ok(Programme {
         title: storyboard.title.clone().unwrap_or_else(|| "storyboard".to_owned()),
-        renderer,
+        renderer: renderer.name(),
         frames: Some(cut.frame_count()),
-        channels,
+        channels: Channel::all().filter(|channel| matches!(channel, Channel::Flame(_)) == is_painted).collect(),
         pose,
         files: job
             .outputs

@@ -2,18 +2,20 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use image::RgbImage;
 use moue_animation::{
-    AnimationError, Asked, BatchObserver, Compose, Device, LinearMap, Observer, PAINTED_SIDE, PaintJob, Painted,
-    Painting, Renderer as _, SchedulerKind, ShotJob, TemporalConditioning,
+    AnimationError, Asked, BatchObserver, Compose, Device, Keyframing, LinearMap, Observer, PAINTED_SIDE, PaintJob,
+    Painted, Painting, Renderer as _, SchedulerKind, ShotJob, TemporalConditioning,
 };
 use moue_engine::CancelToken;
 use moue_models::{ModelFile, ModelFolder, process_environment};
-use moue_storyboard::{Character, Region, Scheduler, Shot, Storyboard};
+use moue_storyboard::{Character, Region, Renderer, Scheduler, Shot, Storyboard};
 use moue_timeline::{Expression, FlameExpression};
 use serde_json::Value;
 
+use crate::album::{Album, Between, frame_path, painted_around};
 use crate::stage::Stage;
 use crate::{Drawing, FilmError, PaintedFrame, Props, ShotFrames, digest};
 
@@ -26,6 +28,8 @@ pub(crate) struct Paintings {
     device: Device,
     compose: Option<Compose>,
     map: Option<LinearMap>,
+    /// How frames to paint are chosen, where not all are.
+    between: Option<Keyframing>,
     /// What the models and the machine make of squares that are the frame, and of those that go into the picture.
     look: String,
     pasted_look: String,
@@ -40,11 +44,6 @@ pub(crate) fn composition(shot: &Shot, asked: Option<Compose>) -> Compose {
 /// The folder of keyframes beside the paintings. Their names are hashes of all that they depend on, so that shots share
 /// what they have in common.
 pub const KEYFRAMES: &str = "keyframes";
-
-/// The file of a shot's frame in the folder of its painted frames.
-pub fn frame_path(folder: &Path, frame: u64) -> PathBuf {
-    folder.join(format!("{frame:06}.png"))
-}
 
 impl Paintings {
     /// Frames are kept in `folder`, for films of `size`.
@@ -65,7 +64,7 @@ impl Paintings {
     pub fn of_models(folder: PathBuf, size: (u32, u32), drawing: &Drawing, models: &[(String, String)]) -> Self {
         // The networks take multiples of 64 pixels that they were trained on; small models have small pictures.
         let side = (size.0.min(size.1) / 64 * 64).clamp(64, PAINTED_SIDE);
-        let Drawing { painting, device, compose, map } = drawing;
+        let Drawing { painting, device, compose, map, keyframes: _ } = drawing;
         // What does not change a painting is left out: where models lie, how many frames are painted at once, what
         // becomes of it.
         let settings =
@@ -81,17 +80,50 @@ impl Paintings {
             device: *device,
             map: map.clone(),
             compose: *compose,
+            between: None,
             look: look(&side.to_string()),
             pasted_look: look(&pasted_side),
         }
     }
 
+    /// The same for a storyboard's renderer, which may paint some of the frames only.
+    pub fn of_renderer(mut self, storyboard: &Storyboard, drawing: &Drawing) -> Self {
+        let is_mixed = storyboard.output.renderer == Renderer::Mixed;
+        self.between = is_mixed.then(|| drawing.keyframes.unwrap_or_default());
+        self
+    }
+
     /// What pictures depend on beside the storyboard, hashed.
     pub fn look(&self) -> String {
-        match (self.compose, self.painting.side, self.painting.detail) {
+        let look = match (self.compose, self.painting.side, self.painting.detail) {
             (None, None, 0.0) => self.look.clone(),
             (compose, side, detail) => digest::of_text(&format!("{} {compose:?} {side:?} {detail}", self.look)),
+        };
+        match self.between {
+            None => look,
+            Some(how) => digest::of_text(&format!("{look} {how:?}")),
         }
+    }
+
+    /// The painted frames of a shot of which all frames are asked for `expressions`.
+    pub fn album(
+        &self,
+        storyboard: &Storyboard,
+        shot: usize,
+        expressions: impl Iterator<Item = FlameExpression>,
+        props: &Props,
+    ) -> Result<Album, FilmError> {
+        let character = &storyboard.cast[storyboard.shots[shot].character];
+        let between = |how| {
+            Ok::<_, FilmError>(Between {
+                portrait: props.portrait(&character.portrait, character.face)?,
+                shot: expressions.collect(),
+                how,
+                map: self.map.clone(),
+                mixed: Mutex::default(),
+            })
+        };
+        Ok(Album { folder: self.of(storyboard, shot, props)?, between: self.between.map(between).transpose()? })
     }
 
     /// How much of a portrait's own detail was asked for.
@@ -150,6 +182,14 @@ impl Paintings {
         observer: &dyn Observer,
         token: &CancelToken,
     ) -> Result<(), FilmError> {
+        let around = |(shot, frames): (&usize, &Vec<u64>)| {
+            let frames = match self.between {
+                Some(how) => painted_around(frames, &stage.flame(*shot, token)?, how),
+                None => frames.clone(),
+            };
+            Ok((*shot, frames))
+        };
+        let wanted: ShotFrames = wanted.iter().map(around).collect::<Result<_, FilmError>>()?;
         // Squares of one size after those of another: they are other networks to the memory.
         for compose in [Compose::Crop, Compose::Paste] {
             let is_so = |shot: &usize| self.composition(&stage.storyboard.shots[*shot]) == compose;

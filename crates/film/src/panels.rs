@@ -27,12 +27,14 @@ pub fn panels(
     observer: &dyn FilmObserver,
     token: &CancelToken,
 ) -> Result<Vec<RgbImage>, FilmError> {
+    drawing.check(storyboard)?;
     let size = film_size(storyboard, drawing.compose, props)?;
     let panels = storyboard.panels();
     let (mut paintings, mut kept) = (None, None);
-    if storyboard.output.renderer == Renderer::Diffusion {
+    if storyboard.output.renderer != Renderer::Mesh {
         let keep = kept.insert(Keep::open(keep, false)?);
-        paintings = Some(Arc::new(Paintings::new(keep.painted(), size, drawing, props)?));
+        paintings =
+            Some(Arc::new(Paintings::new(keep.painted(), size, drawing, props)?.of_renderer(storyboard, drawing)));
     }
     let stage = Stage::new(storyboard, props, drawing.map.as_ref(), paintings.clone(), size);
     if let Some(paintings) = &paintings {

@@ -43,7 +43,7 @@ pub(crate) fn track_of(
     let track = timeline.track(frames.max(1)).map_err(wrong)?;
     let family = match renderer {
         Renderer::Mesh => Family::Arkit,
-        Renderer::Diffusion => Family::Flame,
+        Renderer::Diffusion | Renderer::Mixed => Family::Flame,
     };
     let is_foreign = |channel: Channel| Family::of(channel).is_some_and(|other| other != family);
     if !track.channels().iter().any(|channel| is_foreign(*channel)) {

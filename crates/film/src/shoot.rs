@@ -57,7 +57,9 @@ impl<'a> Shoot<'a> {
         let size = film_size(storyboard, drawing.compose, props)?;
         let paintings = match storyboard.output.renderer {
             Renderer::Mesh => None,
-            Renderer::Diffusion => Some(Paintings::new(painted.to_owned(), size, drawing, props)?),
+            Renderer::Diffusion | Renderer::Mixed => {
+                Some(Paintings::new(painted.to_owned(), size, drawing, props)?.of_renderer(storyboard, drawing))
+            }
         };
         Ok(Self::with(storyboard, cut, drawing, paintings, size, workers, props))
     }

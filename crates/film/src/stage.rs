@@ -13,6 +13,7 @@ use moue_mesh::{MeshRenderer, View};
 use moue_storyboard::{FilmFrame, Layer, OutputSize, Region, Renderer, ShotTimeline, Storyboard};
 use moue_timeline::{Expression, FlameExpression, Interpolation, Shape, Track};
 
+use crate::album::Album;
 use crate::framing::Move;
 use crate::paintings::{Paintings, composition};
 use crate::performance::track_of;
@@ -31,7 +32,7 @@ pub(crate) fn film_size(
     compose: Option<Compose>,
     props: &Props,
 ) -> Result<(u32, u32), FilmError> {
-    let first_is_square = storyboard.output.renderer == Renderer::Diffusion
+    let first_is_square = storyboard.output.renderer != Renderer::Mesh
         && storyboard.shots.first().is_none_or(|shot| composition(shot, compose) == Compose::Crop);
     match storyboard.output.size {
         OutputSize::Pixels { width, height } => Ok((width, height)),
@@ -128,8 +129,9 @@ impl<'a> Stage<'a> {
                 return Err(FilmError::Framing { shot: own.name.clone(), found });
             }
             let view = Move::in_painting(own.framing, paintings.side(), self.size);
-            let look = Look::Painted(paintings.of(self.storyboard, shot, self.props)?);
             let track = track(renderer, observer)?;
+            let asked = (0..own.rendered_frames()).map(|frame| flame_at(&track, frame));
+            let look = Look::Painted(paintings.album(self.storyboard, shot, asked, self.props)?);
             return Ok(Scene { timeline, track, view, look, rest: None, background });
         }
         let character = &self.storyboard.cast[own.character];
@@ -146,8 +148,9 @@ impl<'a> Stage<'a> {
         // The mesh turns the head and knows where the jaw is; what it cannot follow was told of with the other track.
         let contour = track(Renderer::Mesh, &())?;
         let track = track(renderer, observer)?;
+        let asked = (0..own.rendered_frames()).map(|frame| flame_at(&track, frame));
         let look = Look::Composed(Composition {
-            folder: paintings.of(self.storyboard, shot, self.props)?,
+            album: paintings.album(self.storyboard, shot, asked, self.props)?,
             at_rest: paintings.at_rest(character, self.props)?,
             detail: paintings.detail(),
             portrait,
@@ -203,14 +206,14 @@ enum Look {
     /// whose view does not move.
     Mesh(Vec<(f64, Arc<MeshRenderer>)>),
     /// Frames that were painted before.
-    Painted(PathBuf),
+    Painted(Album),
     /// The same, put into the portrait.
     Composed(Composition),
 }
 
 /// Puts a shot's painted frames into its portrait.
 struct Composition {
-    folder: PathBuf,
+    album: Album,
     /// The painting by which colours are fitted. It is there when the first frame is drawn, not before.
     at_rest: PathBuf,
     detail: f32,
@@ -280,16 +283,11 @@ impl Scene {
         let layout = self.view.layout(self.timeline.framing(frame));
         match &self.look {
             Look::Mesh(renderers) => self.draw_mesh(renderers, &layout, frame, into),
-            Look::Painted(folder) => {
-                let path = crate::paintings::frame_path(folder, frame);
-                let painting = moue_media::load_picture(&path)?.image;
-                self.place(&placed(&painting, &layout), &layout, into)
-            }
+            Look::Painted(album) => self.place(&placed(&album.frame(frame)?, &layout), &layout, into),
             Look::Composed(composition) => {
                 let composers = composition.composers()?;
                 let Some(composer) = fine_enough(&composers, layout.scale) else { return Ok(()) };
-                let path = crate::paintings::frame_path(&composition.folder, frame);
-                let painting = moue_media::load_picture(&path)?.image;
+                let painting = composition.album.frame(frame)?;
                 let contour = &composition.contour;
                 let expression = contour.sample(time_of(contour, frame), Interpolation::Linear);
                 self.draw_through(&layout, into, |view, into| composer.draw_in(view, &painting, &expression, into))

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::written::{OutputSize, Region, Renderer, View};
+use crate::written::{OutputSize, Region, View};
 use crate::{Action, ActionKind, Character, Motion, Pose, Shot, Storyboard};
 
 /// What a shot's frames depend on, apart from the content of files and the program: two shots with equal keys and equal
@@ -69,11 +69,7 @@ impl Storyboard {
             OutputSize::Source => json!("source"),
             OutputSize::Pixels { width, height } => json!([width, height]),
         };
-        let renderer = match self.output.renderer {
-            Renderer::Mesh => "mesh",
-            Renderer::Diffusion => "diffusion",
-        };
-        json!({"size": size, "renderer": renderer, "background": self.output.background})
+        json!({"size": size, "renderer": self.output.renderer.name(), "background": self.output.background})
     }
 }
 

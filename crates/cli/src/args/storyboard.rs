@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use moue_animation::Device;
 
-use super::{PaintingArgs, WatchingArgs};
+use super::{MixingArgs, PaintingArgs, WatchingArgs};
 
 pub const STORYBOARD_LONG: &str = "\
 Make the panels and the film of a storyboard.
@@ -103,6 +103,9 @@ pub struct StoryboardArgs {
     /// What the storyboard leaves open.
     #[command(flatten)]
     pub painting: PaintingArgs,
+    /// Which frames are painted, where some are.
+    #[command(flatten)]
+    pub mixing: MixingArgs,
 }
 
 #[derive(Debug, Subcommand)]

@@ -65,13 +65,8 @@ fn job(args: &AnimateArgs, preset: Option<&RunPreset>) -> Result<AnimateJob, Sto
         Compose::Crop if paints => Framing::Face,
         _ => Framing::Whole,
     });
-    let MixingArgs { within, share, every } = args.mixing;
     let usual = preset.and_then(|p| p.keyframes.as_ref()).and_then(PresetKeyframes::keyframing);
-    let keyframes = within
-        .map(Keyframing::Within)
-        .or(share.map(|share| Keyframing::Share(share.0)))
-        .or(every.map(|every| Keyframing::Every(every as usize)))
-        .or(usual.filter(|_| renderer == RendererKind::Mixed));
+    let keyframes = keyframing(&args.mixing).or(usual.filter(|_| renderer == RendererKind::Mixed));
     let default_size = match framing {
         Framing::Whole => Size::Source,
         Framing::Head | Framing::Face => Size::Pixels { width: HEAD_SIDE, height: HEAD_SIDE },
@@ -128,6 +123,13 @@ fn job(args: &AnimateArgs, preset: Option<&RunPreset>) -> Result<AnimateJob, Sto
     // What is wrong with the options alone is said before any file is touched.
     job.check().map_err(Stop::usage)?;
     Ok(job)
+}
+
+/// Which frames the renderer mesh+diffusion paints, where it was said.
+pub fn keyframing(args: &MixingArgs) -> Option<Keyframing> {
+    let share = args.share.map(|share| Keyframing::Share(share.0));
+    let every = args.every.map(|every| Keyframing::Every(every as usize));
+    args.within.map(Keyframing::Within).or(share).or(every)
 }
 
 /// How the diffusion renderer paints: options, then the preset.

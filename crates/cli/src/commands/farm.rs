@@ -97,7 +97,7 @@ fn make_plan(args: &FarmPlanArgs, global: &Global, printer: Printer) -> Outcome 
             CodecArg::H264 => Codec::H264,
             CodecArg::Vp9 => Codec::Vp9,
         },
-        drawing: Drawing { device: args.device, painting, compose: args.painting.compose, map },
+        drawing: Drawing { device: args.device, painting, compose: args.painting.compose, map, keyframes: None },
         map: args.map.clone(),
         split: match (args.tasks, args.frames_per_task) {
             (Some(tasks), _) => Split::Tasks(tasks),

@@ -17,7 +17,7 @@ use moue_media::{save_bytes, save_png};
 use moue_storyboard::{Storyboard, library_schema, storyboard_schema};
 use serde::Serialize;
 
-use super::animate::{painting, size, streamed};
+use super::animate::{keyframing, painting, size, streamed};
 use super::outputs::Outputs;
 use super::{Outcome, Stop, motion};
 use crate::{
@@ -175,7 +175,14 @@ impl<'a> Plan<'a> {
         let keep = args.keep.clone().unwrap_or_else(|| beside(first));
         let map = args.map.as_deref().map(read_map).transpose()?;
         let painting = painting(&args.painting, &args.models, None);
-        let drawing = Drawing { device: args.device, painting, compose: args.painting.compose, map };
+        let drawing = Drawing {
+            device: args.device,
+            painting,
+            compose: args.painting.compose,
+            map,
+            // A draft paints nothing.
+            keyframes: keyframing(&args.mixing).filter(|_| !args.draft),
+        };
         Ok(Self { file, args, films, boards, keep, drawing })
     }
 

@@ -206,7 +206,7 @@ impl Shots<'_> {
     fn framing(&self, text: Option<&FramingText>) -> Framing {
         let whole = match self.renderer {
             Renderer::Mesh => View::WHOLE,
-            Renderer::Diffusion => View::FACE,
+            Renderer::Diffusion | Renderer::Mixed => View::FACE,
         };
         let from = text.and_then(|text| text.from).unwrap_or(whole);
         let easing = text.and_then(|text| text.ease.as_ref()).and_then(|ease| ease.0.last());

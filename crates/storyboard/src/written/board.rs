@@ -74,6 +74,8 @@ words! {
         Mesh = "mesh",
         /// Painted by Arc2Face with its adapters, moved by FLAME coefficients.
         Diffusion = "diffusion",
+        /// Keyframes by diffusion, the frames between them carried there by the mesh.
+        Mixed = "mesh+diffusion",
     }
 }
 
