@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use moue_bridge::{ArrayData, Family, LinearMap, NamedArray, NamedArrays, bridge};
+use moue_bridge::{ArrayData, BridgeError, Family, LinearMap, NamedArray, NamedArrays, bridge};
 use moue_timeline::{Channel, Track};
 use moue_tracks::arrays::{self, Array, Elements};
 
@@ -66,8 +66,12 @@ pub(crate) fn moving(
     let (first, others) = families.split_at(families.len().min(1));
     let mut moving = to_families(name, track, first, map, observer)?;
     for family in others {
-        if let Ok(bridged) = bridge(track, *family, map) {
-            moving = moving.merged(&bridged.track, moue_timeline::Interpolation::Linear)?;
+        // A map that leads to the other family alone leaves the motion's own channels, and what rules give.
+        let map = map.filter(|map| map.to(*family).is_some());
+        match bridge(track, *family, map) {
+            Ok(bridged) => moving = moving.merged(&bridged.track, moue_timeline::Interpolation::Linear)?,
+            Err(BridgeError::Nothing { .. }) => {}
+            Err(problem) => return Err(AnimationError::Bridge { path: name.into(), problem: Box::new(problem) }),
         }
     }
     Ok(moving)

@@ -103,6 +103,9 @@ impl AnimateJob {
                 if self.painting.side.is_some() {
                     return refuse("--paint-size", "mesh", "nothing is painted: --size is the size of the frames");
                 }
+                if let Some(option) = self.painting.first_option() {
+                    return refuse(option, "mesh", "nothing is painted: it is for --renderer diffusion");
+                }
             }
             RendererKind::Diffusion | RendererKind::Mixed => {
                 self.check_composition()?;
@@ -232,6 +235,30 @@ pub struct Painting {
     pub batch: Option<usize>,
     /// The type that the networks' weights are stored in.
     pub precision: Option<Precision>,
+}
+
+impl Painting {
+    /// An option that says how to paint, if one was given.
+    fn first_option(&self) -> Option<&'static str> {
+        let asked = &self.conditioning;
+        let options = [
+            ("--scheduler", self.scheduler.is_some()),
+            ("--steps", self.steps.is_some()),
+            ("--guidance", self.guidance.is_some()),
+            ("--expression-scale", self.expression_scale.is_some()),
+            ("--reference-scale", self.reference_scale.is_some()),
+            ("--no-reference", self.no_reference),
+            ("--noise", asked.noise.is_some()),
+            ("--history", asked.history.is_some()),
+            ("--history-weight", asked.history_weight.is_some()),
+            ("--keyframe-distance", asked.keyframe_distance.is_some()),
+            ("--start-strength", asked.start_strength.is_some()),
+            ("--keyframes", self.keyframes.is_some()),
+            ("--batch", self.batch.is_some()),
+            ("--dtype", self.precision.is_some()),
+        ];
+        options.into_iter().find(|(_, is_given)| *is_given).map(|(option, _)| option)
+    }
 }
 
 /// The type that weights are stored in.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use image::RgbImage;
 use image::imageops::{FilterType, resize};
-use moue_bridge::LinearMap;
+use moue_bridge::{Family, LinearMap};
 use moue_diffusion::memory::{MemoryNeeds, available};
 use moue_diffusion::{
     Checkpoint, Compute, DiffusionError, Painter, PainterSettings, Preparation, SYNTHETIC_NOTE, Sampling,
@@ -62,7 +62,7 @@ impl<'a> PaintJob<'a> {
         let size = match (job.compose, job.size) {
             (Compose::Paste, _) => job.painting.side.map(|side| (side, side)),
             (Compose::Crop, Size::Pixels { width, height }) => Some((width, height)),
-            (Compose::Crop, Size::Source) => Some((PAINTED_SIDE, PAINTED_SIDE)),
+            (Compose::Crop, Size::Source) => None,
         };
         Self { painting: &job.painting, device: job.device, seed: job.seed, size, map }
     }
@@ -135,8 +135,20 @@ impl Painted {
         };
         let flow =
             conditioning.needs_flow().then(|| FaceFlow::new(portrait, &aligned, &picture, job.map)).transpose()?;
-        if flow.is_some() && job.map.is_none() {
-            observer.note("without a map (--map, see `moue calibrate`) frames are carried by lids and jaw alone");
+        if flow.is_some() && job.map.is_none_or(|map| map.to(Family::Arkit).is_none()) {
+            observer
+                .note("without a map to ARKit (--map, see `moue calibrate`) frames are carried by lids and jaw alone");
+        }
+        let asked = &job.painting.conditioning;
+        for (option, is_given) in [
+            ("--keyframes", job.painting.keyframes.is_some()),
+            ("--keyframe-distance", asked.keyframe_distance.is_some()),
+            ("--history-weight", asked.history_weight.is_some()),
+        ] {
+            if is_given && !conditioning.has_keyframes() {
+                let hint = "it goes with --history keyframe, or --start-strength below 1";
+                observer.note(&format!("{option} does nothing here: {hint}"));
+            }
         }
         let look = look(&Look { folder: &folder, settings: &settings, compute: &compute, conditioning, map: job.map })?;
         let look = of_person(look, identity.values(), &picture);

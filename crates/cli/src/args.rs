@@ -273,7 +273,7 @@ pub struct AnimateArgs {
 
     #[command(flatten)]
     pub painting: PaintingArgs,
-    /// Folder for painted keyframes: runs that render ranges of one film with it share them
+    /// Folder for the keyframes of --history and --start-strength: runs that render ranges of one film share them in it
     #[arg(long, value_name = "DIR", help_heading = "Steadiness of the diffusion renderer")]
     pub keyframes: Option<PathBuf>,
     #[command(flatten)]

@@ -59,12 +59,14 @@ impl MemoryNeeds {
         let rows = if settings.sampling.is_guided() { 2.0 } else { 1.0 };
         let finest = checkpoint.unet.levels[0].channels as f64;
         // The network that reads painted frames holds what the LoRA changed in the other, which is counted above.
+        let mut bank = 0.0;
         if settings.reads_history {
-            fixed += (HELD_BANKS as f64 * bank_numbers(&checkpoint.unet, latents) * 4.0 * activation) as u64;
+            bank = bank_numbers(&checkpoint.unet, latents) * 4.0 * activation;
+            fixed += (HELD_BANKS as f64 * bank) as u64;
         }
         Ok(Self {
             fixed,
-            per_frame: (latents * finest * rows * DENOISING_BYTES * activation) as u64,
+            per_frame: (latents * finest * rows * DENOISING_BYTES * activation + BANKS_PER_FRAME * bank) as u64,
             decoding: (pixels * checkpoint.vae.channels[0] as f64 * DECODING_BYTES * activation) as u64,
         })
     }
@@ -117,6 +119,9 @@ impl MemoryNeeds {
     }
 }
 
+/// Banks that a frame of a batch has of its own: the two keyframes that it looks at, and these with the portrait's in one.
+const BANKS_PER_FRAME: f64 = 5.0;
+
 /// Banks of painted frames that are worth holding at the same time: those that one frame looks at, and that come next.
 pub const HELD_BANKS: usize = 4;
 
@@ -153,7 +158,16 @@ fn meminfo(text: &str) -> Option<u64> {
 fn control_group() -> Option<u64> {
     let read =
         |name: &str| fs::read_to_string(format!("/sys/fs/cgroup/memory.{name}")).ok()?.trim().parse::<u64>().ok();
-    Some(read("max")?.saturating_sub(read("current")?))
+    // What is used holds pages of files, which give way: whoever has just hashed the models has them all there.
+    let cached = file_cache(&fs::read_to_string("/sys/fs/cgroup/memory.stat").unwrap_or_default());
+    Some(read("max")?.saturating_sub(read("current")?.saturating_sub(cached)))
+}
+
+/// Bytes of files in a control group's `memory.stat`.
+fn file_cache(text: &str) -> u64 {
+    let rows = text.lines().filter_map(|line| line.split_once(' '));
+    let of_files = rows.filter(|(name, _)| matches!(*name, "inactive_file" | "active_file"));
+    of_files.filter_map(|(_, bytes)| bytes.trim().parse::<u64>().ok()).sum()
 }
 
 #[cfg(test)]
@@ -161,6 +175,13 @@ mod tests {
     use super::*;
 
     const NEEDS: MemoryNeeds = MemoryNeeds { fixed: 4 << 30, per_frame: 1 << 30, decoding: 3 << 29 };
+
+    #[test]
+    fn pages_of_files_are_no_memory_that_is_taken() {
+        let text = "anon 1000\nfile 900\ninactive_anon 7\ninactive_file 300\nactive_file 500\nslab 3\n";
+        assert_eq!(file_cache(text), 800);
+        assert_eq!(file_cache(""), 0);
+    }
 
     #[test]
     fn as_many_frames_as_fit() {

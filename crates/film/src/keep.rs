@@ -21,6 +21,8 @@ const NAME: &str = "ledger.json";
 const LOCK: &str = "lock";
 /// The folder of painted frames in it.
 const PAINTED: &str = "painted";
+/// Digits of a piece's name, and of a folder of painted frames.
+const DIGITS: usize = 32;
 
 /// A finished piece.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +34,7 @@ struct Entry {
     sha256: String,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Ledger {
     moue_film: u64,
@@ -58,7 +60,9 @@ impl Keep {
     pub fn open(folder: &Path, restart: bool) -> Result<Self, FilmError> {
         let failed = |action| move |source: io::Error| FilmError::Keep { path: folder.to_owned(), action, source };
         fs::create_dir_all(folder).map_err(failed("making this folder"))?;
-        let lock = File::create(folder.join(LOCK)).map_err(failed("writing into this folder"))?;
+        // Not emptied: the folder may be somebody's own, with a file of that name.
+        let lock = File::options().create(true).truncate(false).write(true).open(folder.join(LOCK));
+        let lock = lock.map_err(failed("writing into this folder"))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(FilmError::Busy { path: folder.to_owned() }),
@@ -68,7 +72,15 @@ impl Keep {
         if restart {
             forget(folder).map_err(failed("emptying this folder"))?;
         }
-        let ledger = read(&folder.join(NAME))?;
+        let ledger = match read(&folder.join(NAME))? {
+            Some(ledger) => ledger,
+            None => {
+                // What is painted before the first piece is whole has a ledger beside it too, which says whose it is.
+                let empty = Ledger { moue_film: VERSION, pieces: BTreeMap::new() };
+                moue_media::save_bytes(text(&empty).as_bytes(), &folder.join(NAME), true)?;
+                empty
+            }
+        };
         remove_leftovers(folder, &ledger).map_err(failed("tidying this folder"))?;
         Ok(Self { folder: folder.to_owned(), ledger: Mutex::new(ledger), verified: Mutex::default(), _lock: lock })
     }
@@ -120,10 +132,8 @@ impl Keep {
         let sha256 = digest::of_path(&path).map_err(unreadable)?;
         let text = {
             let mut ledger = self.ledger();
-            ledger.moue_film = VERSION;
             ledger.pieces.insert(name.to_owned(), Entry { frames, bytes, sha256 });
-            // Numbers and strings always have a JSON form.
-            serde_json::to_string_pretty(&*ledger).unwrap_or_default()
+            text(&ledger)
         };
         moue_media::save_bytes(text.as_bytes(), &self.folder.join(NAME), true)?;
         self.verified().insert(name.to_owned());
@@ -146,54 +156,95 @@ impl Keep {
     }
 }
 
-fn read(path: &Path) -> Result<Ledger, FilmError> {
+fn text(ledger: &Ledger) -> String {
+    // Numbers and strings always have a JSON form.
+    serde_json::to_string_pretty(ledger).unwrap_or_default()
+}
+
+fn read(path: &Path) -> Result<Option<Ledger>, FilmError> {
     let wrong = |problem| FilmError::Ledger { path: path.to_owned(), problem };
     let text = match fs::read(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Ledger::default()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(FilmError::Unreadable { path: path.to_owned(), source }),
     };
     let damaged = |error: serde_json::Error| wrong(LedgerProblem::Damaged(error.to_string()));
     // The version first: of another one, nothing else is known.
     let value: serde_json::Value = serde_json::from_slice(&text).map_err(damaged)?;
     match value.get("moue_film").and_then(serde_json::Value::as_u64) {
-        Some(VERSION) => serde_json::from_value(value).map_err(damaged),
+        Some(VERSION) => serde_json::from_value(value).map(Some).map_err(damaged),
         Some(found) => Err(wrong(LedgerProblem::Version { found, expected: VERSION })),
         None => Err(wrong(LedgerProblem::Damaged("it has no `moue_film`".to_owned()))),
     }
 }
 
-/// Removes what a killed run left: files that are neither pieces nor listed. Only names that this program gives.
+/// Removes what a killed run left: files that are neither pieces nor listed. Only names that this program gives: the folder
+/// may be somebody's own.
 fn remove_leftovers(folder: &Path, ledger: &Ledger) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let unlisted = name.strip_suffix(".mkv").is_some_and(|piece| !ledger.pieces.contains_key(piece));
-        // The names of files that are being written begin with a point.
-        if entry.path().is_file() && (unlisted && is_ours(&name) || name.starts_with('.')) {
+        let unlisted = piece_of(&name).is_some_and(|piece| !ledger.pieces.contains_key(piece));
+        if entry.path().is_file() && (unlisted || is_under_way(&name)) {
             fs::remove_file(entry.path())?;
         }
     }
     Ok(())
 }
 
-/// Whether a file has a name that pieces have.
-fn is_ours(name: &str) -> bool {
-    let stem = name.trim_end_matches(".mkv");
-    stem.len() == 32 && stem.bytes().all(|byte| byte.is_ascii_hexdigit())
+/// The piece that a file has the name of.
+fn piece_of(name: &str) -> Option<&str> {
+    name.strip_suffix(".mkv").filter(|stem| is_hash(stem))
 }
 
+/// Whether a name is a hash, as pieces and folders of painted frames have it.
+fn is_hash(name: &str) -> bool {
+    name.len() == DIGITS && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Whether a file has the name of a piece or a ledger that is being written: `.STEM.partial-RANDOM.ENDING`, as `media`
+/// names what is not whole yet.
+fn is_under_way(name: &str) -> bool {
+    let parts = name.strip_prefix('.').and_then(|rest| rest.split_once(".partial-"));
+    let Some((stem, rest)) = parts else { return false };
+    let Some((random, ending)) = rest.split_once('.') else { return false };
+    let is_random = !random.is_empty() && random.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_random && matches!((is_hash(stem), stem, ending), (true, _, "mkv") | (_, "ledger", "json"))
+}
+
+/// Removes what is kept: pieces and the ledger, and what was painted beside a ledger. All else is somebody's own.
 fn forget(folder: &Path) -> io::Result<()> {
+    if !folder.join(NAME).is_file() {
+        return Ok(());
+    }
+    forget_painted(&folder.join(PAINTED))?;
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name == NAME || is_ours(&name) || name.starts_with('.') {
+        if piece_of(&name).is_some() && entry.path().is_file() {
             fs::remove_file(entry.path())?;
-        } else if name == PAINTED {
-            fs::remove_dir_all(entry.path())?;
         }
     }
-    Ok(())
+    // Last: what is left where this is cut short is still known as ours.
+    fs::remove_file(folder.join(NAME))
+}
+
+/// Removes painted frames and keyframes, where nothing else lies among their folders.
+fn forget_painted(painted: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(painted) {
+        Ok(entries) => entries.collect::<io::Result<Vec<_>>>()?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let is_ours = |entry: &fs::DirEntry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        entry.path().is_dir() && (is_hash(&name) || name == crate::KEYFRAMES)
+    };
+    if let Some(other) = entries.iter().find(|entry| !is_ours(entry)) {
+        let problem = format!("{} is none of ours: move it elsewhere", other.path().display());
+        return Err(io::Error::other(problem));
+    }
+    fs::remove_dir_all(painted)
 }
 
 #[cfg(test)]
@@ -214,15 +265,49 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         drop(with_a_piece(folder.path()));
         let unlisted = folder.path().join("ffffffffffffffffffffffffffffffff.mkv");
-        let foreign = folder.path().join("holiday.mkv");
-        for path in [&unlisted, &foreign, &folder.path().join(".half")] {
+        let half = folder.path().join(format!(".{PIECE}.partial-aB3xYz.mkv"));
+        let ledger = folder.path().join(".ledger.partial-aB3xYz.json");
+        for path in [&unlisted, &half, &ledger] {
             fs::write(path, b"x").unwrap();
         }
         let keep = Keep::open(folder.path(), false).unwrap();
         assert!(keep.has(PIECE, 7).unwrap() && !keep.has(PIECE, 8).unwrap());
-        assert!(!unlisted.exists() && foreign.exists() && !folder.path().join(".half").exists());
+        assert!(!unlisted.exists() && !half.exists() && !ledger.exists());
         assert_eq!(keep.unused(&HashSet::new()), (1, 6));
         assert_eq!(keep.unused(&HashSet::from([PIECE.to_owned()])), (0, 0));
+    }
+
+    #[test]
+    fn what_is_somebodys_own_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = ["holiday.mkv", ".bashrc", "lock", ".notes.partial-aB3xYz.mkv", ".half", "painted/house.png"];
+        fs::create_dir(folder.path().join(PAINTED)).unwrap();
+        own.iter().for_each(|name| fs::write(folder.path().join(name), b"precious").unwrap());
+        for restart in [false, true] {
+            if restart {
+                fs::remove_file(folder.path().join(NAME)).unwrap();
+            }
+            drop(Keep::open(folder.path(), restart).unwrap());
+            own.iter().for_each(|name| assert_eq!(fs::read(folder.path().join(name)).unwrap(), b"precious", "{name}"));
+        }
+        // With a ledger of ours beside it, it is told that not all of the paintings are.
+        let error = Keep::open(folder.path(), true).unwrap_err();
+        assert!(std::error::Error::source(&error).unwrap().to_string().contains("house.png"), "{error}");
+        assert!(folder.path().join("painted/house.png").exists());
+    }
+
+    #[test]
+    fn restart_forgets_what_was_painted_before_the_first_piece_was_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let painted = Keep::open(folder.path(), false).unwrap().painted();
+        for name in [PIECE, crate::KEYFRAMES] {
+            fs::create_dir_all(painted.join(name)).unwrap();
+            fs::write(painted.join(name).join("000001.png"), b"x").unwrap();
+        }
+        drop(Keep::open(folder.path(), false).unwrap());
+        assert!(painted.join(PIECE).exists());
+        drop(Keep::open(folder.path(), true).unwrap());
+        assert!(!painted.exists());
     }
 
     #[test]

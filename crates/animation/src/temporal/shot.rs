@@ -13,6 +13,10 @@ use super::carry::{blended, latents_along, noise_map};
 use super::{FaceFlow, HistoryMode, KeyframePlan, KeyframeStore, NoiseMode, TemporalConditioning};
 use crate::{AnimationError, Asked};
 
+/// Keyframes of a shot whose end is not known. A face that trembles in many components is always far from where it was:
+/// without an end, every frame would be painted twice, and stay in memory. After that, the nearest ones do.
+const MOST_LIVE: usize = 128;
+
 /// Hears of steps, and may end the run.
 pub(crate) type Observe<'a> = &'a mut dyn FnMut(Step) -> Result<(), DiffusionError>;
 
@@ -101,7 +105,10 @@ impl Conditioning<'_> {
             return Ok(prepared);
         }
         if self.shot.grows {
-            lock(&self.shot.plan).extend(&asked.flame);
+            let mut plan = lock(&self.shot.plan);
+            if plan.keyframes().len() < MOST_LIVE {
+                plan.extend(&asked.flame);
+            }
         }
         let weights = lock(&self.shot.plan).weights(&asked.flame);
         let mut starts = Vec::new();
