@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use moue_animation::{AnimationError, Broadcast, Compose};
+use moue_animation::{AnimationError, Broadcast, Compose, LinearMap};
 use moue_engine::CancelToken;
 use moue_media::{Output, Sink, VideoFormat};
 use moue_storyboard::{Renderer, Storyboard};
@@ -15,7 +15,7 @@ use crate::paintings::Paintings;
 use crate::pieces::{Piece, pieces};
 use crate::run::Run;
 use crate::stage::{Stage, film_size};
-use crate::{Coding, Cut, Drawing, FilmError, FilmObserver, Props};
+use crate::{Coding, Cut, Drawing, FilmError, FilmObserver, Props, digest};
 
 /// A frame that the diffusion renderer has painted just now.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +37,7 @@ pub struct Shoot<'a> {
     cut: &'a Cut<'a>,
     stage: Stage<'a>,
     paintings: Option<Arc<Paintings>>,
+    map: Option<&'a LinearMap>,
     workers: usize,
 }
 
@@ -93,7 +94,7 @@ impl<'a> Shoot<'a> {
         let paintings = paintings.map(Arc::new);
         let stage = Stage::new(storyboard, props, drawing.map.as_ref(), paintings.clone(), size);
         let workers = workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |cores| cores.get()));
-        Self { storyboard, cut, stage, paintings, workers }
+        Self { storyboard, cut, stage, paintings, map: drawing.map.as_ref(), workers }
     }
 
     /// Width and height of the frames, in pixels.
@@ -113,7 +114,12 @@ impl<'a> Shoot<'a> {
     /// # Errors
     /// A file that counts for a shot cannot be read.
     pub fn pieces(&self) -> Result<Vec<Piece>, FilmError> {
-        let extra = self.paintings.as_ref().map(|paintings| paintings.look()).unwrap_or_default();
+        let extra = match (&self.paintings, self.map) {
+            (Some(paintings), _) => paintings.look(),
+            // The mesh is moved through the map where a motion is in FLAME's terms.
+            (None, Some(map)) => digest::of_text(&format!("{map:?}")),
+            (None, None) => String::new(),
+        };
         pieces(self.storyboard, self.cut, self.stage.size, &extra, self.stage.props)
     }
 
@@ -224,5 +230,32 @@ impl<'a> Shoot<'a> {
             }
             None => Err(AnimationError::Interrupted.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::DiskFiles;
+
+    #[test]
+    fn another_map_makes_other_pieces_of_the_mesh() {
+        let folder = tempfile::tempdir().unwrap();
+        image::RgbImage::new(16, 16).save(folder.path().join("a.png")).unwrap();
+        let file = folder.path().join("board.yaml");
+        let text = "moue: 1\noutput: {size: 64x64}\ncast: {ada: a.png}\nshots: [{length: 1s, beats: to fear}]\n";
+        fs::write(&file, text).unwrap();
+        let (storyboard, _) = Storyboard::read(&file, &DiskFiles::default()).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let (cut, props) = (Cut::whole(&storyboard), Props::new().unwrap());
+        let look = |map: Option<f32>| {
+            let map = map.map(|weight| LinearMap::from_third_party(&[weight; 52 * 100], &[weight; 52 * 3]).unwrap());
+            let drawing = Drawing { map, ..Drawing::default() };
+            let shoot = Shoot::new(&storyboard, &cut, &drawing, folder.path(), Some(1), &props).unwrap();
+            shoot.pieces().unwrap().remove(0).look
+        };
+        assert_eq!(look(Some(0.1)), look(Some(0.1)));
+        assert!(look(None) != look(Some(0.1)) && look(Some(0.1)) != look(Some(0.2)));
     }
 }
