@@ -93,7 +93,7 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
         RendererKind::Mesh => Vec::new(),
         RendererKind::Diffusion | RendererKind::Mixed => (0..whole).map(|index| asked_of(index).flame).collect(),
     };
-    let (renderer, place) = renderer(job, &portrait, total, Some(&shot), observer, token)?;
+    let (renderer, place) = renderer(job, &portrait, whole, Some(&shot), observer, token)?;
     let (width, height) = renderer.size();
     let format = VideoFormat {
         expected_frames: Some(total),

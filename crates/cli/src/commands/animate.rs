@@ -419,6 +419,8 @@ mod tests {
             ),
             (&["-o", "a.mp4", "--compose", "paste"], "--compose paste does not go with the mesh"),
             (&["-o", "a.mp4", "--framing", "face"], "--framing face does not go with the mesh"),
+            (&["-o", "a.mp4", "--steps", "4"], "--steps does not go with the mesh"),
+            (&["-o", "a.mp4", "--noise", "carried"], "--noise does not go with the mesh"),
             (&["-o", "a.mp4", "--device", "cuda:0"], "runs on the CPU"),
             (&["-o", "a.mp4", "--start", "2s", "--end", "1s"], "is not before"),
             (&["-o", "a.mp4", "--start", "soon"], "--start: time 'soon'"),
