@@ -203,3 +203,30 @@ fn relative_coefficients_are_added_to_the_portraits_own() {
     assert!(mean_difference(&own[0], &crate::harness::head()) < 0.05);
     assert!(mean_difference(&frames(&bench, "absolute")[0], &frames(&bench, "relative")[0]) > 0.3);
 }
+
+#[test]
+fn an_input_is_no_output_however_it_is_named() {
+    let bench = Bench::new();
+    fs::create_dir(bench.path("d")).unwrap();
+    std::os::unix::fs::symlink("../me.png", bench.path("d/link.png")).unwrap();
+    fs::copy(bench.path("me.png"), bench.path("neutral.png")).unwrap();
+    let before = fs::read(bench.path("me.png")).unwrap();
+    let refused = |arguments: &[&str]| {
+        bench.run(&[arguments, &["--overwrite"]].concat()).failed(2, &["is what is read", "hint: "]);
+    };
+    refused(&["animate", "d/link.png", "motion.csv", "-o", "me.png"]);
+    refused(&["animate", "me.png", "motion.csv", "-o", "d/../me.png"]);
+    refused(&["animate", "me.png", "motion.csv", "--neutral", "neutral.png", "-o", "./neutral.png"]);
+    refused(&["inspect", "me.png", "--annotate", "d/link.png"]);
+    refused(&["measure", "a.mp4", "--motion", "motion.csv", "--portrait", "me.png", "--plot", "me.png"]);
+    assert!(fs::read(bench.path("me.png")).unwrap() == before);
+}
+
+#[test]
+fn a_name_that_is_taken_is_told_before_anything_is_read() {
+    let bench = Bench::new();
+    bench.write("a.mp4", b"mine");
+    bench.animate("none.png", "motion.csv", &["-o", "a.mp4"]).failed(1, &["a.mp4", "there is a file of that name"]);
+    bench.animate("none.png", "motion.csv", &["-o", "no/a.mp4"]).failed(1, &["no/a.mp4", "hint: "]);
+    assert_eq!(fs::read(bench.path("a.mp4")).unwrap(), b"mine");
+}

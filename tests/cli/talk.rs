@@ -46,7 +46,7 @@ fn a_measurement_is_a_table_on_stdout() {
 fn doctor_lists_what_this_machine_can_do() {
     let bench = Bench::new();
     let table = bench.run(&["doctor"]);
-    for word in ["GStreamer 1.", "x264enc", "mp4mux", "CUDA", "face detector", "Nothing is missing."] {
+    for word in ["GStreamer 1.", "x264enc", "mp4mux", "CUDA", "face detector", "model files", "Nothing is missing"] {
         assert!(table.succeeded().stdout.contains(word), "{word} in {}", table.stdout);
     }
     let data = bench.run(&["doctor", "--json"]).succeeded().json();
@@ -60,6 +60,13 @@ fn doctor_lists_what_this_machine_can_do() {
     assert!(data["encoders"].as_array().unwrap().iter().any(|encoder| encoder["element"] == "x264enc"));
     assert!(data["cuda"]["usable"].is_boolean());
     assert!(data["models"].as_array().unwrap().len() >= 4);
+    assert!(data["diffusion"]["found"].as_u64() <= data["diffusion"]["needed"].as_u64());
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_a_failure() {
+    let line = format!("'{}' doctor > /dev/full", crate::harness::PROGRAM);
+    Ran::of(std::process::Command::new("bash").args(["-c", &line])).failed(1, &["stdout: No space left", "hint: "]);
 }
 
 #[test]

@@ -67,6 +67,10 @@ impl Observer for () {}
 /// Whatever is wrong with the job, its files or the machine; see [`AnimationError`]. No output is half-written then.
 pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -> Result<Summary, AnimationError> {
     job.check()?;
+    // What can be known of the outputs is said before a video is followed, or a network is loaded.
+    for (output, _) in &job.outputs {
+        output.check_name(job.overwrite)?;
+    }
     let tracker = FaceTracker::new().map_err(|source| AnimationError::face(job.portrait.clone(), source))?;
     // The portrait first: to look at a video takes longer.
     let portrait = Portrait::load(&job.portrait, job.face, &tracker)?;

@@ -3,18 +3,18 @@
 use std::{
     collections::{BTreeMap, HashSet},
     fmt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     str::FromStr,
 };
 
 use moue_diffusion::SchedulerKind;
-use moue_media::{EncoderSettings, Output, RawOutput};
+use moue_media::{EncoderSettings, Output, RawOutput, resolved};
 use moue_timeline::{FrameRate, Gains, Interpolation};
 use serde::Serialize;
 
 use crate::{
     AnimationError, AskedConditioning, Compose, DriverReport, Fidelity, FrameRange, Framing, Keyframing, LiveJob,
-    LiveSummary, MotionJob, Size, VideoReport,
+    LiveSummary, MotionJob, Rest, Size, VideoReport,
 };
 
 /// Everything about a run.
@@ -126,14 +126,16 @@ impl AnimateJob {
             return Err(AnimationError::NoOutput);
         }
         self.live.check()?;
-        // `out//a.mp4`, `./out/a.mp4` and the same with the folder's full name are one file.
-        let same = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let motion = self.motion.path().map(Path::to_owned);
-        let inputs: Vec<PathBuf> =
-            [Some(self.portrait.clone()), motion].into_iter().flatten().map(|p| same(&p)).collect();
+        // `out//a.mp4`, `./out/a.mp4`, `out/../out/a.mp4` and a link to it are one file.
+        let rest = match &self.motion.rest {
+            Some(Rest::File(path)) => Some(path.as_path()),
+            _ => None,
+        };
+        let inputs = [Some(self.portrait.as_path()), self.motion.path(), rest, self.motion.map.as_deref()];
+        let inputs: Vec<PathBuf> = inputs.into_iter().flatten().map(resolved).collect();
         let mut seen = HashSet::new();
         for path in self.outputs.iter().map(|(output, _)| output.path()).chain(self.live.playlists()) {
-            let full = same(path);
+            let full = resolved(path);
             if inputs.contains(&full) {
                 return Err(AnimationError::OutputIsInput { path: path.to_owned() });
             }

@@ -43,5 +43,6 @@ fn main() -> ExitCode {
         }
         stop.code
     });
-    ExitCode::from(code)
+    // A result that nobody got is none.
+    ExitCode::from(if code == exit::DONE && printer::is_stdout_broken() { exit::FAILED } else { code })
 }

@@ -1,6 +1,7 @@
 //! Everything that the program says goes through here: data to stdout, talk to stderr.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
 
@@ -8,6 +9,13 @@ const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
 const STRONG: Style = Style::new().bold();
+
+static IS_STDOUT_BROKEN: AtomicBool = AtomicBool::new(false);
+
+/// Whether a result could not be written to stdout.
+pub fn is_stdout_broken() -> bool {
+    IS_STDOUT_BROKEN.load(Ordering::Relaxed)
+}
 
 /// Where words go. Colours follow the terminal, `NO_COLOR` and `CLICOLOR_FORCE`.
 #[derive(Clone, Copy, Debug)]
@@ -29,10 +37,16 @@ impl Printer {
         io::stderr().is_terminal()
     }
 
-    /// A result, for people or programs, on stdout. A reader that has gone away is no error.
+    /// A result, for people or programs, on stdout. A reader that has gone away is no error; what could not be written
+    /// otherwise is told, and [`is_stdout_broken`].
     pub fn data(self, text: &str) {
         let mut out = anstream::stdout().lock();
-        let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+        if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush())
+            && error.kind() != io::ErrorKind::BrokenPipe
+            && !IS_STDOUT_BROKEN.swap(true, Ordering::Relaxed)
+        {
+            self.error(&anyhow::anyhow!("stdout: {error}\nhint: make room where it is written to"));
+        }
     }
 
     /// A line of talk; nothing with `--quiet`.

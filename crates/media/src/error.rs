@@ -229,7 +229,7 @@ pub enum MediaError {
         lacking: &'static str,
     },
     /// Any other failure to read or write.
-    #[error("{path}: {action} failed: {source}\nhint: check that the folder takes files, or write to another one")]
+    #[error("{path}: {action} failed: {source}\nhint: {}", io_hint(action))]
     Io {
         /// The file.
         path: PathBuf,
@@ -339,5 +339,13 @@ impl MediaError {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::NotAllowed { path, source },
             _ => Self::Io { path, action, source },
         }
+    }
+}
+
+fn io_hint(action: &str) -> &'static str {
+    if action.starts_with("reading") || action.starts_with("listing") {
+        "check that you may read it, and that the disk works"
+    } else {
+        "check that the folder takes files, or write to another one"
     }
 }

@@ -59,6 +59,7 @@ pub use join::{Film, join};
 pub use live::{Bitrate, LegEvent, LegState, LegStats, LiveKind, LiveLeg, LiveOutput, LiveSettings};
 pub use output::{Output, OutputKind};
 pub use parts::{Parts, join_parts};
+pub use pending::resolved;
 pub use picture::{ALPHA_BACKGROUND, MAX_PIXELS, MAX_SIDE, Picture, load_picture, read_picture};
 pub use png_file::{save_bytes, save_png};
 pub use raw::RawOutput;

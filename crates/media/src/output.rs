@@ -11,6 +11,7 @@ use crate::error::MediaError;
 use crate::frames::{FrameFolder, FramePattern, Pattern};
 use crate::gif_file::GifFile;
 use crate::gst_file::GstFile;
+use crate::pending::{check_parent, exists};
 use crate::settings::{Codec, EncoderSettings, H264Encoder};
 use crate::sink::{Sink, VideoFormat};
 use crate::sound::{SoundUse, Soundtrack, plan, plan_beside};
@@ -233,6 +234,19 @@ impl Output {
             return Err(wrong(problem, format!("{} is the default", codec.default_crf().get())));
         }
         Ok(codec)
+    }
+
+    /// Refuses a name that is taken, or lies in a folder that is not there: what [`open`](Self::open) finds too, but before
+    /// there is anything to write. A folder of frames is looked at when it is opened.
+    ///
+    /// # Errors
+    /// [`MediaError::Exists`], [`MediaError::NoFolder`].
+    pub fn check_name(&self, overwrite: bool) -> Result<(), MediaError> {
+        if matches!(self.kind, OutputKind::FrameFolder | OutputKind::FramePattern) {
+            return Ok(());
+        }
+        check_parent(&self.path)?;
+        if !overwrite && self.path.exists() { Err(exists(&self.path)) } else { Ok(()) }
     }
 
     pub(crate) fn check_size(&self, format: &VideoFormat) -> Result<(), MediaError> {

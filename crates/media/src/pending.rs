@@ -93,6 +93,18 @@ fn check_target(target: &Path, overwrite: bool) -> Result<&Path, MediaError> {
     }
 }
 
+/// Where a path leads, by its links and without `..`, as far as it is there: equal for one file that is named in two ways.
+pub fn resolved(path: &Path) -> PathBuf {
+    let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    if let Ok(found) = fs::canonicalize(&full) {
+        return found;
+    }
+    match (fs::canonicalize(parent(&full)), full.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => full,
+    }
+}
+
 /// Checks that the folder `target` lies in exists.
 pub(crate) fn check_parent(target: &Path) -> Result<&Path, MediaError> {
     let folder = parent(target);

@@ -197,7 +197,7 @@ fn shown(text: &str) -> String {
     // Properties may hold a '!' in quotes: what comes after is a secret then, and no element.
     let is_name = |word: &String| word.chars().all(|c| c.is_ascii_alphanumeric() || "-_/.:".contains(c));
     let words: Vec<_> = text.split('!').map(word).filter(is_name).collect();
-    format!("raw: {}", words.join(" ! "))
+    format!("gst: {}", words.join(" ! "))
 }
 
 /// A raw output at work.
@@ -254,7 +254,7 @@ mod tests {
             path.display()
         );
         let output = RawOutput::parse(&text).unwrap();
-        let shown = "raw: videoscale ! video/x-raw ! x264enc ! h264parse ! matroskamux ! filesink";
+        let shown = "gst: videoscale ! video/x-raw ! x264enc ! h264parse ! matroskamux ! filesink";
         assert_eq!((output.to_string().as_str(), format!("{output:?}").contains("location")), (shown, false));
         assert!(!path.exists());
         let mut sink = output.open(&VideoFormat::new(64, 64, FrameRate::FPS_25)).unwrap();

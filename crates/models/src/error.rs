@@ -104,6 +104,9 @@ fn missing_hint(folder: &Path, origin: FolderOrigin, missing: &[Missing]) -> Str
         return format!("it cannot be pulled: see {page}, and put it at {}", place.display());
     }
     let mut hint = "run: moue models pull".to_owned();
+    if missing.iter().any(|missing| missing.file == ModelFile::LcmLora) {
+        hint += " --with lcm";
+    }
     if origin == FolderOrigin::Argument {
         hint += &format!(" --models {}", quoted(folder));
     }

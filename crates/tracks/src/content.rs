@@ -147,7 +147,7 @@ fn look(start: &[u8]) -> Look {
         return Look::Other(ContentKind::Video, "a video", hint);
     }
     if media_magic::is_picture(start) {
-        let hint = "the portrait comes first, the track second: moue animate PORTRAIT MOTION";
+        let hint = "a motion is a track or a video; the portrait of `moue animate PORTRAIT MOTION` comes first";
         return Look::Other(ContentKind::Picture, "a picture", hint);
     }
     if media_magic::is_sound(start) {

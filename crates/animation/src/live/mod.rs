@@ -48,12 +48,15 @@ impl LiveJob {
     /// Refuses what makes no sense.
     ///
     /// # Errors
-    /// To repeat what nobody watches.
+    /// To repeat what nobody watches, or to show its source.
     pub fn check(&self) -> Result<(), AnimationError> {
-        match self.is_repeating && !self.is_live() {
-            true => Err(AnimationError::NothingLive { option: "--loop" }),
-            false => Ok(()),
-        }
+        let option = match (self.is_repeating, self.has_inset) {
+            _ if self.is_live() => return Ok(()),
+            (true, _) => "--loop",
+            (_, true) => "--inset",
+            _ => return Ok(()),
+        };
+        Err(AnimationError::NothingLive { option })
     }
 
     /// Files among the streams.

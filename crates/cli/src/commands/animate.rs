@@ -177,6 +177,9 @@ fn outputs(args: &AnimateArgs, preset: Option<&RunPreset>) -> Result<Outputs, St
     for name in &args.outputs {
         outputs.add(name, |kind| preset.and_then(|preset| preset.output_like(kind)))?;
     }
+    if args.watching.fail_fast && !outputs.live.is_live() {
+        return Err(Stop::usage(AnimationError::NothingLive { option: "--fail-fast" }));
+    }
     // A preset that repeats is none where nobody watches: files get the motion once.
     outputs.live.is_repeating &= args.watching.repeat || outputs.live.is_live();
     Ok(outputs)
@@ -403,6 +406,8 @@ mod tests {
             (&["-o", "rtmp://127.0.0.1/live"], "stream key"),
             (&["-o", "https://example.org/a.mp4"], "nothing is streamed by 'https'"),
             (&["-o", "a.mp4", "--loop"], "--loop is for live outputs"),
+            (&["-o", "a.mp4", "--inset"], "--inset is for live outputs"),
+            (&["-o", "a.mp4", "--fail-fast"], "--fail-fast is for live outputs"),
             (&["-o", "a.mp4", "--renderer", "diffusion", "--relative"], "--relative does not go with the diffusion"),
             (
                 &["-o", "a.mp4", "--renderer", "diffusion", "--framing", "head", "--compose", "crop"],

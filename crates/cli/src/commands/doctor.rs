@@ -1,6 +1,7 @@
 //! `moue doctor`
 
 use moue_media::doctor::{Findings, probe};
+use moue_models::{ModelFile, ModelFolder, process_environment};
 use serde::Serialize;
 
 use super::Outcome;
@@ -29,7 +30,31 @@ struct Report<'a> {
     encoders: Vec<Encoder<'a>>,
     cuda: Cuda,
     models: Vec<Model>,
+    diffusion: Diffusion,
     install: Option<String>,
+}
+
+/// The diffusion renderer's model files, which are no part of the program.
+#[derive(Serialize)]
+struct Diffusion {
+    found: usize,
+    needed: usize,
+}
+
+impl Diffusion {
+    fn find() -> Self {
+        let folder = ModelFolder::find(None, &process_environment).ok();
+        let is_there = |file: &ModelFile| folder.as_ref().is_some_and(|folder| folder.path(*file).is_some());
+        Self { found: ModelFile::required().filter(is_there).count(), needed: ModelFile::required().count() }
+    }
+
+    fn row(&self) -> [String; 3] {
+        let Self { found, needed } = self;
+        let state = if found == needed { "ok" } else { "-" };
+        let words =
+            format!("{found} of {needed} model files of the diffusion renderer are there: see `moue models list`");
+        [state.to_owned(), "Arc2Face and adapters".to_owned(), words]
+    }
 }
 
 #[derive(Serialize)]
@@ -117,6 +142,7 @@ fn report(findings: &Findings) -> Report<'_> {
             driver: findings.cuda.driver.clone(),
             library: path(&findings.cuda.library),
         },
+        diffusion: Diffusion::find(),
         models: EMBEDDED.map(|(name, purpose)| Model { name, purpose, embedded: true }).into(),
         install: (!packages.is_empty()).then(|| format!("apt-get install {}", packages.join(" "))),
     }
@@ -166,9 +192,13 @@ fn table(report: &Report<'_>) -> String {
     section("CUDA", vec![[if cuda.usable { "ok" } else { "-" }.to_owned(), "CUDA".to_owned(), words]]);
 
     let model = |model: &Model| ["ok".to_owned(), model.name.to_owned(), format!("{}; built in", model.purpose)];
-    section("Models", report.models.iter().map(model).collect());
+    let models = report.models.iter().map(model).chain([report.diffusion.row()]);
+    section("Models", models.collect());
 
     lines.push(match &report.install {
+        None if report.ok && report.diffusion.found < report.diffusion.needed => {
+            "\nNothing is missing for the mesh renderer.".to_owned()
+        }
         None if report.ok => "\nNothing is missing.".to_owned(),
         None => "\nGStreamer does not start; see above.".to_owned(),
         Some(install) => format!("\nTo get what is missing: {install}"),

@@ -1,5 +1,7 @@
 //! `moue measure`
 
+use std::path::Path;
+
 use moue_animation::{Following, MeasureJob, Measured, MeasuredTracks, measure as run};
 use moue_charts::{ChannelFigures, Comparison, FilmStrip, Headline, Order, Page, ReportSheet, Strip};
 use moue_media::Source;
@@ -22,6 +24,9 @@ const LEAST_SEEN: f64 = 0.02;
 
 pub fn measure(args: &MeasureArgs, global: &Global, printer: Printer) -> Outcome {
     page::check("--plot", args.plot.as_deref(), args.overwrite)?;
+    let mut inputs = vec![Path::new(&args.video), Path::new(&args.motion)];
+    inputs.extend(args.portrait.as_deref());
+    motion::check_not_input("--plot", args.plot.as_deref(), &inputs)?;
     let (start, end) = motion::range(args.start.as_ref(), args.end.as_ref(), args.reading.motion_fps)?;
     let video = Source::parse(&args.video).map_err(Stop::usage)?;
     let job = MeasureJob {

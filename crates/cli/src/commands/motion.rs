@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::anyhow;
 use moue_animation::{AnimationError, MotionJob, Rest};
 use moue_engine::CancelToken;
-use moue_media::Source;
+use moue_media::{Source, resolved};
 use moue_timeline::{FrameRate, Smoothing, parse_time};
 
 use super::Stop;
@@ -76,6 +76,16 @@ pub fn check_new(option: &str, path: &Path, overwrite: bool) -> Result<(), Stop>
             "{option} {}: the file exists\nhint: choose another name, or add --overwrite",
             path.display()
         )));
+    }
+    Ok(())
+}
+
+/// Refuses an output that is one of the files it is made of, however it is named.
+pub fn check_not_input(option: &str, output: Option<&Path>, inputs: &[&Path]) -> Result<(), Stop> {
+    let Some(output) = output else { return Ok(()) };
+    if inputs.iter().any(|input| resolved(input) == resolved(output)) {
+        let problem = AnimationError::OutputIsInput { path: output.to_owned() };
+        return Err(Stop::usage(anyhow!("{option}: {problem}")));
     }
     Ok(())
 }

@@ -109,10 +109,12 @@ impl Loaded {
 
 /// Reports what is wrong with a file, where it is named.
 pub(super) fn file_error(report: &mut Report, name: &Located<FilePath>, what: &str, message: &str) {
-    let (problem, hint) = match message.split_once("\nhint: ") {
-        Some((problem, hint)) => (problem, hint),
-        None => (message, "names are relative to the file that they are written in"),
-    };
+    // Hints of the command line, about the folder that one is in and the order of arguments, would be wrong here.
+    let is_ours =
+        |hint: &str| !["current folder", "comes first", "moue animate"].iter().any(|part| hint.contains(part));
+    let (problem, hint) = message.split_once("\nhint: ").unwrap_or((message, ""));
+    let usual = "check the spelling; names are relative to the file that they are written in";
+    let hint = if !hint.is_empty() && is_ours(hint) { hint } else { usual };
     report.error(name.span, format!("the {what} `{}` cannot be read: {problem}", name.value.0)).hint(hint);
 }
 

@@ -9,7 +9,11 @@ use anyhow::anyhow;
 use moue_media::Source;
 use moue_tracks::{ContentKind, sniff_kind};
 
-use super::{Outcome, Stop, motion::check_new, page};
+use super::{
+    Outcome, Stop,
+    motion::{check_new, check_not_input},
+    page,
+};
 use crate::{
     args::{Global, InspectArgs},
     printer::Printer,
@@ -45,5 +49,9 @@ fn check(args: &InspectArgs, picture: Option<&Path>) -> Result<(), Stop> {
         }
         check_new("--annotate", out, args.overwrite)?;
     }
-    page::check("--plot", args.plot.as_deref(), args.overwrite)
+    page::check("--plot", args.plot.as_deref(), args.overwrite)?;
+    let mut inputs = vec![Path::new(&args.source)];
+    inputs.extend(args.compare.as_deref().map(Path::new));
+    check_not_input("--annotate", args.annotate.as_deref(), &inputs)?;
+    check_not_input("--plot", args.plot.as_deref(), &inputs)
 }
