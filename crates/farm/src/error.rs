@@ -41,6 +41,18 @@ pub enum FarmError {
         /// What to do.
         hint: &'static str,
     },
+    /// A folder for plans that cannot be found. That may pass: on a farm it may not be mounted yet.
+    #[error(
+        "{}: this folder cannot be found\nhint: make it first: mkdir -p FOLDER; on a farm it is one that all machines \
+         share, so see that it is mounted", path.display()
+    )]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// A folder or bucket did not do what it should.
     #[error("{place}: {action} failed: {problem}\nhint: {hint}")]
     Storage {
@@ -213,8 +225,9 @@ impl FarmError {
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::Storage { verdict, .. } => *verdict,
-            // Room on this machine's disk, an interruption, results of others that are still to come: they pass.
-            Self::Interrupted | Self::Io { .. } | Self::TooEarly { .. } => Verdict::Retry,
+            // Room on this machine's disk, a folder to be mounted, an interruption, results of others that are still to
+            // come: they pass.
+            Self::Interrupted | Self::Folder { .. } | Self::Io { .. } | Self::TooEarly { .. } => Verdict::Retry,
             Self::Film(FilmError::Interrupted { .. } | FilmError::Animation(AnimationError::Interrupted)) => {
                 Verdict::Retry
             }

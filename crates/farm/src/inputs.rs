@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
+use moue_engine::CancelToken;
 use moue_film::{DiskFiles, Props};
 use moue_storyboard::{Files, Storyboard};
 
@@ -41,12 +42,19 @@ impl Recorder {
     }
 
     /// All files with their names, hashed; those that lie outside of the plan's folder are copied below `results`.
-    pub fn inputs(&self, place: &Place, results: &str, props: &Props) -> Result<Inputs, FarmError> {
+    pub fn inputs(
+        &self,
+        place: &Place,
+        results: &str,
+        props: &Props,
+        token: &CancelToken,
+    ) -> Result<Inputs, FarmError> {
         let mut inputs = Inputs::default();
         for (path, seconds) in self.seen.borrow().iter() {
+            go_on(token)?;
             let sha256 = props.digest(path)?;
             inputs.name.push(self.name(path));
-            inputs.at.push(put(place, results, path, &sha256)?);
+            inputs.at.push(put(place, results, path, &sha256, token)?);
             inputs.sha256.push(sha256);
             inputs.seconds.push(seconds.map(|seconds| seconds.to_string()));
         }
@@ -78,9 +86,14 @@ impl Files for Recorder {
     }
 }
 
+/// Whether nobody asked to stop.
+pub(crate) fn go_on(token: &CancelToken) -> Result<(), FarmError> {
+    if token.is_finishing() { Err(FarmError::Interrupted) } else { Ok(()) }
+}
+
 /// Where a file lies as seen from the plan: where it is, if that is inside of the plan's folder; else a copy, named by its
 /// content.
-fn put(place: &Place, results: &str, path: &Path, sha256: &str) -> Result<String, FarmError> {
+fn put(place: &Place, results: &str, path: &Path, sha256: &str, token: &CancelToken) -> Result<String, FarmError> {
     let full = path.canonicalize().map_err(FarmError::io(path, "finding it"))?;
     let inside = place.local().and_then(|folder| full.strip_prefix(folder).ok());
     if let Some(inside) = inside.and_then(Path::to_str).filter(|inside| !inside.contains('\\')) {
@@ -100,6 +113,7 @@ fn put(place: &Place, results: &str, path: &Path, sha256: &str) -> Result<String
                 folders.push(entry);
                 continue;
             }
+            go_on(token)?;
             let inside = entry.strip_prefix(&full).unwrap_or(&entry).to_string_lossy().into_owned();
             place.send(&format!("{at}/{inside}"), &entry)?;
         }
@@ -155,14 +169,15 @@ impl<'a> Supplies<'a> {
         if self.place.fetch(at, &target)? {
             return Ok(target);
         }
-        std::fs::remove_file(&target).map_err(FarmError::io(&target, "removing it"))?;
         // A folder is in a bucket by its files alone.
         let files = self.place.list(at)?;
         for file in &files {
             let path = self.scratch.join(&file.name);
             let parent = path.parent().unwrap_or(&self.scratch);
             std::fs::create_dir_all(parent).map_err(FarmError::io(parent, "making this folder"))?;
-            self.place.fetch(&file.name, &path)?;
+            if !self.place.fetch(&file.name, &path)? {
+                return Err(gone(&file.name));
+            }
         }
         if files.is_empty() { Err(gone(at)) } else { Ok(target) }
     }
@@ -289,6 +304,38 @@ fn gone(at: &str) -> FarmError {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_told_to_stop_copies_no_more() {
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let place = Place::folder(folder.path(), crate::PATIENCE).unwrap();
+        let (props, token) = (Props::new().unwrap(), CancelToken::new());
+        let recorder = Recorder::new(&elsewhere.path().join("film.yaml"));
+        std::fs::create_dir(elsewhere.path().join("frames")).unwrap();
+        for name in ["me.png", "frames/1.png"] {
+            std::fs::write(elsewhere.path().join(name), name).unwrap();
+        }
+        recorder.add(&elsewhere.path().join("me.png"));
+        recorder.add(&elsewhere.path().join("frames"));
+        assert_eq!(recorder.inputs(&place, "a.farm", &props, &token).unwrap().at.len(), 2);
+        token.abort();
+        let stopped = recorder.inputs(&place, "b.farm", &props, &token);
+        assert!(matches!(stopped, Err(FarmError::Interrupted)) && !folder.path().join("b.farm").exists());
+        let stopped = put(&place, "b.farm", &elsewhere.path().join("frames"), "hash", &token);
+        assert!(matches!(stopped, Err(FarmError::Interrupted)) && !folder.path().join("b.farm").exists());
+    }
+
+    #[test]
+    fn folders_are_brought_with_the_names_that_their_files_have() {
+        let (folder, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let place = Place::folder(folder.path(), crate::PATIENCE).unwrap();
+        let (plan, props) = (crate::plan::tests::painted(), Props::new().unwrap());
+        let supplies = Supplies::new(&place, &plan, &props, scratch.path());
+        place.write("in/größe [1].png", b"x".to_vec()).unwrap();
+        let brought = supplies.bring("in").unwrap();
+        assert_eq!(std::fs::read(brought.join("größe [1].png")).unwrap(), b"x");
+        assert!(supplies.bring("nothing").unwrap_err().to_string().contains("it is not there"));
+    }
 
     #[test]
     fn links_that_lead_out_are_refused() {

@@ -12,7 +12,7 @@ use moue_media::{Codec, EncoderSettings};
 use moue_models::{ModelFile, ModelFolder, process_environment};
 use moue_storyboard::{Renderer, Storyboard};
 
-use crate::inputs::Recorder;
+use crate::inputs::{Recorder, go_on};
 use crate::plan::{FilmPlan, Models, Pieces, Plan, Recipe, Shots, VERSION, Work};
 use crate::sample::sample;
 use crate::split::Split;
@@ -98,7 +98,7 @@ pub fn plan(
         false => None,
     };
 
-    let inputs = recorder.inputs(place, &results, props)?;
+    let inputs = recorder.inputs(place, &results, props, token)?;
     let place_of = |path: &Path| {
         let name = recorder.name(path);
         inputs.name.iter().position(|known| *known == name).and_then(|input| u32::try_from(input).ok())
@@ -162,6 +162,7 @@ pub fn plan(
         sample: measured,
     };
     let (plan, text) = plan.sealed();
+    go_on(token)?;
     place.write(name, text.into_bytes())?;
     Ok((plan, warnings))
 }

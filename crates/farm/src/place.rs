@@ -63,11 +63,16 @@ impl Place {
             let path = Path::new(address);
             let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(no_name)?;
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            if !is_within(name) || Key::parse(name).is_err() {
+                return Err(wrong("plans have no such names", "name it without backslashes and control characters"));
+            }
             return Ok((Self::folder(folder, patience)?, name.to_owned()));
         };
         let url = Url::parse(address)
             .map_err(|error| wrong(&error.to_string(), "write for example s3://bucket/film/plan.json"))?;
-        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        // Buckets have no ports: it is the beginning of a password with a slash in it.
+        let has_user = !url.username().is_empty() || url.password().is_some() || url.port().is_some();
+        if has_user || url.query().is_some() || url.fragment().is_some() {
             return Err(wrong(
                 "this address has a user, a password or a signature in it",
                 "leave them out; credentials are taken from the provider's environment variables, such as \
@@ -79,13 +84,13 @@ impl Place {
             let path = path.to_str().ok_or_else(no_name)?.to_owned();
             return Self::of_file(&path, patience);
         }
-        let (folder, name) =
-            url.path().trim_start_matches('/').rsplit_once('/').unwrap_or(("", url.path().trim_start_matches('/')));
-        if name.is_empty() {
-            return Err(no_name());
-        }
-        let prefix = Key::from_url_path(folder)
+        // Names in a bucket are what an address says when it is no longer encoded.
+        let key = Key::from_url_path(url.path())
             .map_err(|error| wrong(&error.to_string(), "write for example s3://bucket/film/plan.json"))?;
+        let Some(name) = key.filename().filter(|name| is_within(name) && !url.path().ends_with('/')) else {
+            return Err(no_name());
+        };
+        let prefix = key.parent().unwrap_or_default();
         let store = bucket(&url, patience).map_err(|error| match error {
             Some(error) => storage(&shown, "opening it", &error),
             None => wrong(
@@ -100,14 +105,11 @@ impl Place {
     /// A folder, which is there.
     ///
     /// # Errors
-    /// It is not.
+    /// It is not, or not now: it may be on another machine.
     pub fn folder(folder: &Path, _patience: Duration) -> Result<Self, FarmError> {
         let shown = folder.display().to_string();
-        let canonical = folder.canonicalize().map_err(|error| FarmError::Place {
-            place: shown.clone(),
-            problem: format!("there is no such folder ({error})"),
-            hint: "make it first: mkdir -p FOLDER; on a farm it is one that all machines share",
-        })?;
+        let canonical =
+            folder.canonicalize().map_err(|source| FarmError::Folder { path: folder.to_owned(), source })?;
         let store =
             LocalFileSystem::new_with_prefix(&canonical).map_err(|error| storage(&shown, "opening it", &error))?;
         Ok(Self { shown, store: Arc::new(store), prefix: Key::default(), folder: Some(canonical), runtime: runtime()? })
@@ -128,8 +130,14 @@ impl Place {
         if self.shown == "." { name.to_owned() } else { format!("{}/{name}", self.shown.trim_end_matches('/')) }
     }
 
-    fn key(&self, name: &str) -> Key {
-        name.split('/').fold(self.prefix.clone(), |key, part| key.join(part))
+    /// What the storage calls a file: its name as it is. Joined part by part it would be encoded, and listed as another.
+    fn key(&self, name: &str) -> Result<Key, FarmError> {
+        let whole = if self.prefix.is_root() { name.to_owned() } else { format!("{}/{name}", self.prefix) };
+        Key::parse(whole).map_err(|error| FarmError::Place {
+            place: self.name_of(name),
+            problem: error.to_string(),
+            hint: "rename it without control characters",
+        })
     }
 
     fn failed<'a>(&'a self, name: &'a str, action: &'static str) -> impl Fn(object_store::Error) -> FarmError + 'a {
@@ -145,7 +153,7 @@ impl Place {
     }
 
     async fn read_one(&self, name: &str) -> Result<Option<Vec<u8>>, FarmError> {
-        let key = self.key(name);
+        let key = self.key(name)?;
         let read = async { self.store.get(&key).await?.bytes().await };
         match read.await {
             Ok(bytes) => Ok(Some(bytes.to_vec())),
@@ -180,7 +188,7 @@ impl Place {
     /// # Errors
     /// The storage fails.
     pub fn write(&self, name: &str, content: Vec<u8>) -> Result<(), FarmError> {
-        let key = self.key(name);
+        let key = self.key(name)?;
         let put = self.store.put(&key, PutPayload::from_bytes(Bytes::from(content)));
         self.runtime.block_on(put).map(drop).map_err(self.failed(name, "writing"))
     }
@@ -198,7 +206,8 @@ impl Place {
             return self.write(name, content);
         }
         self.runtime.block_on(async {
-            let mut upload = self.store.put_multipart(&self.key(name)).await.map_err(self.failed(name, "writing"))?;
+            let key = self.key(name)?;
+            let mut upload = self.store.put_multipart(&key).await.map_err(self.failed(name, "writing"))?;
             loop {
                 let mut part = Vec::with_capacity(PART);
                 let read = file.by_ref().take(PART as u64).read_to_end(&mut part);
@@ -217,19 +226,20 @@ impl Place {
         })
     }
 
-    /// Copies a file of the place to this machine; whether it was there.
+    /// Copies a file of the place to this machine; whether it was there. Nothing is made where it was not.
     ///
     /// # Errors
     /// The storage or this machine's disk fails.
     pub fn fetch(&self, name: &str, path: &Path) -> Result<bool, FarmError> {
         use std::io::Write;
-        let mut file = File::create(path).map_err(FarmError::io(path, "writing it"))?;
+        let key = self.key(name)?;
         self.runtime.block_on(async {
-            let mut parts = match self.store.get(&self.key(name)).await {
+            let mut parts = match self.store.get(&key).await {
                 Ok(found) => found.into_stream(),
                 Err(error) if crate::trouble::is_absent(&error) => return Ok(false),
                 Err(error) => return Err(self.failed(name, "reading")(error)),
             };
+            let mut file = File::create(path).map_err(FarmError::io(path, "writing it"))?;
             while let Some(part) = parts.try_next().await.map_err(self.failed(name, "reading"))? {
                 file.write_all(&part).map_err(FarmError::io(path, "writing it"))?;
             }
@@ -242,7 +252,7 @@ impl Place {
     /// # Errors
     /// The storage fails.
     pub fn list(&self, under: &str) -> Result<Vec<Entry>, FarmError> {
-        let key = self.key(under);
+        let key = self.key(under)?;
         let skipped = self.prefix.parts().count();
         let found = self.store.list(Some(&key)).map_ok(|meta| Entry {
             name: meta
@@ -299,16 +309,16 @@ fn bucket(url: &Url, patience: Duration) -> Result<Arc<dyn ObjectStore>, Option<
     })
 }
 
-/// An address as it may be shown: what stands before an `@` or after a `?` may be secret.
+/// An address as it may be shown: what stands before an `@` or after a `?` may be secret. Secret keys have slashes in them,
+/// so a slash ends no password; what stands before an `@` without a colon, and has one, is a path.
 pub fn without_secrets(address: &str) -> String {
     let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
+    let (hidden, rest) = match rest.rsplit_once('@') {
+        Some((before, after)) if before.contains(':') || !before.contains('/') => ("***@", after),
+        _ => ("", rest),
+    };
     let rest = rest.split(['?', '#']).next().unwrap_or(rest);
-    let (host, path) = rest.split_once('/').map_or((rest, None), |(host, path)| (host, Some(path)));
-    let host = host.rsplit_once('@').map_or(host.to_owned(), |(_, host)| format!("***@{host}"));
-    match path {
-        Some(path) => format!("{scheme}://{host}/{path}"),
-        None => format!("{scheme}://{host}"),
-    }
+    format!("{scheme}://{hidden}{rest}")
 }
 
 /// Whether a name stays within its folder: relative, and never up.
@@ -329,14 +339,21 @@ mod tests {
             ("s3://bucket", "s3://bucket"),
             ("film/plan.json", "film/plan.json"),
             ("az://a@b@c/x#y", "az://***@c/x"),
+            ("s3://A:b/c@bucket/x", "s3://***@bucket/x"),
+            ("s3://A:b?c@bucket/x", "s3://***@bucket/x"),
+            ("s3://bucket/a@b/plan.json?sig=c@d", "s3://bucket/a@b/plan.json"),
         ] {
             assert_eq!(without_secrets(address), shown);
         }
-        for address in ["s3://me:secret@bucket/plan.json", "az://box/plan.json?sig=secret"] {
+        for address in
+            ["s3://me:secret@bucket/plan.json", "az://box/plan.json?sig=secret", "s3://me:12/secret@bucket/plan.json"]
+        {
             let error = Place::of_file(address, PATIENCE).err().unwrap();
             assert!(!error.to_string().contains("secret"), "{error}");
             assert!(error.to_string().contains("AWS_ACCESS_KEY_ID"), "{error}");
         }
+        let error = Place::of_file("s3://me:se/cret@bucket/plan.json", PATIENCE).err().unwrap();
+        assert!(error.to_string().contains("***@bucket") && !error.to_string().contains("cret"), "{error}");
     }
 
     #[test]
@@ -372,6 +389,32 @@ mod tests {
         for wrong in ["ftp://host/plan.json", "s3://bucket/", "https://host/plan.json"] {
             assert!(Place::of_file(wrong, PATIENCE).err().unwrap().to_string().contains("hint: "), "{wrong}");
         }
-        assert!(Place::of_file("/no/such/folder/plan.json", PATIENCE).is_err());
+        let error = Place::of_file("/no/such/folder/plan.json", PATIENCE).err().unwrap();
+        assert!(error.verdict() == crate::Verdict::Retry && error.to_string().contains("hint: "), "{error}");
+        for wrong in ["a\\b.json", "a\nb.json"] {
+            let address = folder.path().join(wrong).display().to_string();
+            assert!(Place::of_file(&address, PATIENCE).err().unwrap().to_string().contains("no such names"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn names_are_kept_as_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["größe", "100 % [a] ~b", "%C3%B6", "a#b {c} |*?"] {
+            let address = folder.path().join(format!("{name}.json")).display().to_string();
+            let (place, plan) = Place::of_file(&address, PATIENCE).unwrap();
+            let (under, file) = (format!("{name}.farm"), format!("{name}.farm/inputs/{name}.png"));
+            for name in [&plan, &file] {
+                place.write(name, b"x".to_vec()).unwrap();
+                assert_eq!(std::fs::read(folder.path().join(name)).unwrap(), b"x");
+                assert_eq!(place.read(name).unwrap().unwrap(), b"x");
+            }
+            let found: Vec<String> = place.list(&under).unwrap().into_iter().map(|entry| entry.name).collect();
+            assert_eq!(found, [file]);
+            let copy = folder.path().join("copy");
+            assert!(!place.fetch("nothing", &copy).unwrap() && !copy.exists());
+        }
+        let (place, name) = Place::of_file("s3://films/gr%C3%B6%C3%9Fe%20a/größe.json", PATIENCE).unwrap();
+        assert_eq!((name.as_str(), place.key(&name).unwrap().as_ref()), ("größe.json", "größe a/größe.json"));
     }
 }
