@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use moue_engine::CancelToken;
-use moue_film::{Cut, FilmObserver, Props};
-use moue_media::{Film, Output, OutputKind, VideoFormat, Written, join as join_pieces};
+use moue_film::{Cut, DRAFT_RATE, FilmObserver, Props, check_outputs};
+use moue_media::{EncoderSettings, Film, Output, OutputKind, VideoFormat, Written, join as join_pieces};
 
 use crate::error::Gap;
 use crate::inputs::{Supplies, within};
@@ -25,19 +25,8 @@ pub fn join(
     token: &CancelToken,
 ) -> Result<Written, FarmError> {
     let plan = Plan::read(place, name)?;
-    let fits = match output.kind() {
-        OutputKind::Mp4 => plan.film.codec == "h264",
-        OutputKind::Mkv => true,
-        OutputKind::Webm => plan.film.codec == "vp9",
-        _ => false,
-    };
-    if !fits {
-        return Err(FarmError::Output {
-            path: output.path().to_owned(),
-            problem: format!("pieces in {} do not become a film of that kind", plan.film.codec),
-            hint: "H.264 makes .mp4 and .mkv; a plan with `--codec vp9` makes .webm and .mkv",
-        });
-    }
+    plan.fits(output)?;
+    plan.keeps_inputs(place, name, output)?;
     let scratch = tempfile::tempdir().map_err(FarmError::io(std::env::temp_dir(), "making a folder"))?;
     let pieces = pieces(place, &plan, name, scratch.path(), observer, token)?;
     observer.finishing();
@@ -55,6 +44,51 @@ pub fn join(
         observer.joined(&shown, frames);
         if token.is_finishing() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?)
+}
+
+impl Plan {
+    /// Whether the plan's pieces become a film of that kind.
+    ///
+    /// # Errors
+    /// They do not.
+    pub fn fits(&self, output: &Output) -> Result<(), FarmError> {
+        let fits = match output.kind() {
+            OutputKind::Mp4 => self.film.codec == "h264",
+            OutputKind::Mkv => true,
+            OutputKind::Webm => self.film.codec == "vp9",
+            _ => false,
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(FarmError::Output {
+            path: output.path().to_owned(),
+            problem: format!("pieces in {} do not become a film of that kind", self.film.codec),
+            hint: "H.264 makes .mp4 and .mkv; a plan with `--codec vp9` makes .webm and .mkv",
+        })
+    }
+
+    /// What can be known of a film before any task is run: whether it fits, replaces no input, and has a free name in a
+    /// folder that is there.
+    ///
+    /// # Errors
+    /// It does not, or cannot be written.
+    pub fn check_film(&self, place: &Place, name: &str, output: &Output, overwrite: bool) -> Result<(), FarmError> {
+        self.fits(output)?;
+        self.keeps_inputs(place, name, output)?;
+        let [width, height] = self.film.size;
+        // Any rate: whether a file can be written does not depend on it.
+        let format = VideoFormat::new(width, height, DRAFT_RATE);
+        drop(output.open(&format, &EncoderSettings::default(), overwrite)?);
+        Ok(())
+    }
+
+    /// Refuses a film that would replace what it is made of; in a bucket it cannot.
+    fn keeps_inputs(&self, place: &Place, name: &str, output: &Output) -> Result<(), FarmError> {
+        let Some(folder) = place.local() else { return Ok(()) };
+        let inputs: Vec<PathBuf> = self.inputs.at.iter().map(|at| folder.join(at)).chain([folder.join(name)]).collect();
+        Ok(check_outputs(inputs.iter().map(PathBuf::as_path), [output.path()])?)
+    }
 }
 
 /// All pieces on this machine, each whole.

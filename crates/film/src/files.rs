@@ -1,12 +1,15 @@
 //! A storyboard's files on this machine.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use moue_animation::AnimationError;
 use moue_media::{Source, probe};
-use moue_storyboard::Files;
+use moue_storyboard::{Files, Storyboard};
 use moue_tracks::{ContentKind, ReadOptions, sniff_kind};
+
+use crate::FilmError;
 
 type Known<T> = RefCell<HashMap<PathBuf, Result<T, String>>>;
 
@@ -33,6 +36,47 @@ fn without_name(error: &dyn std::error::Error, path: &Path) -> String {
     let text = error.to_string();
     let name = format!("{}: ", path.display());
     text.strip_prefix(&name).unwrap_or(&text).to_owned()
+}
+
+/// The files that a storyboard is made of, itself among them.
+pub fn inputs_of(storyboard: &Storyboard) -> impl Iterator<Item = &Path> {
+    let files = storyboard.files.iter().chain(storyboard.cast.iter().map(|character| &character.portrait));
+    let of_shots = storyboard.shots.iter().flat_map(|shot| {
+        let motions = shot.motions.iter().map(|motion| &motion.path);
+        motions.chain(shot.sound.as_ref().map(|sound| &sound.path))
+    });
+    files.chain(of_shots).map(PathBuf::as_path)
+}
+
+/// Refuses outputs that would replace what they are made of, or each other.
+///
+/// # Errors
+/// [`FilmError::OutputIsInput`], [`AnimationError::SameOutput`].
+pub fn check_outputs<'a>(
+    inputs: impl IntoIterator<Item = &'a Path>,
+    outputs: impl IntoIterator<Item = &'a Path>,
+) -> Result<(), FilmError> {
+    let inputs: HashSet<PathBuf> = inputs.into_iter().map(real).collect();
+    let mut seen = HashSet::new();
+    for path in outputs {
+        let full = real(path);
+        if inputs.contains(&full) {
+            return Err(FilmError::OutputIsInput { path: path.to_owned() });
+        }
+        if !seen.insert(full) {
+            return Err(AnimationError::SameOutput { path: path.to_owned() }.into());
+        }
+    }
+    Ok(())
+}
+
+/// One name for a file, however it is called; it need not be there yet.
+fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| {
+        let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let folder = full.parent().and_then(|folder| folder.canonicalize().ok());
+        folder.zip(full.file_name()).map_or(full.clone(), |(folder, name)| folder.join(name))
+    })
 }
 
 impl Files for DiskFiles {
@@ -76,4 +120,27 @@ fn motion_seconds(path: &Path) -> Result<f64, String> {
     let options = ReadOptions { rate: None, format: None };
     let loaded = options.read(path).map_err(|error| without_name(&error, path))?;
     Ok(loaded.track.duration())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_is_known_as_an_input_however_it_is_called() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("in")).unwrap();
+        let portrait = folder.path().join("me.png");
+        std::fs::write(&portrait, b"x").unwrap();
+        let check = |names: &[&str]| {
+            let outputs: Vec<PathBuf> = names.iter().map(|name| folder.path().join(name)).collect();
+            check_outputs([portrait.as_path()], outputs.iter().map(PathBuf::as_path))
+        };
+        assert!(matches!(check(&["in/../me.png"]), Err(FilmError::OutputIsInput { .. })));
+        assert!(matches!(
+            check(&["a.png", "in/../a.png"]),
+            Err(FilmError::Animation(AnimationError::SameOutput { .. }))
+        ));
+        check(&["a.png", "in/me.png"]).unwrap();
+    }
 }

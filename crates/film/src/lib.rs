@@ -37,7 +37,7 @@ pub use coding::Coding;
 pub use cut::Cut;
 pub use digest::program;
 pub use error::{FilmError, LedgerProblem};
-pub use files::DiskFiles;
+pub use files::{DiskFiles, check_outputs, inputs_of};
 pub use keyframes::{ShotKeyframes, paint_keyframes, shot_keyframes};
 pub use make::{FilmJob, FilmObserver, FilmSummary, film};
 pub use paintings::KEYFRAMES;

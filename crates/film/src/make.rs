@@ -13,6 +13,7 @@ use moue_storyboard::{Renderer, Storyboard};
 use moue_timeline::Channel;
 use serde::Serialize;
 
+use crate::files::{check_outputs, inputs_of};
 use crate::keep::Keep;
 use crate::stage::film_size;
 use crate::{Coding, Cut, Drawing, FilmError, Piece, Props, Shoot};
@@ -232,23 +233,8 @@ pub fn film(
 
 /// Refuses what can be refused before any file is touched.
 fn check(storyboard: &Storyboard, job: &FilmJob) -> Result<(), FilmError> {
-    let same = |path: &std::path::Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let mut inputs: HashSet<PathBuf> = storyboard.files.iter().map(|path| same(path)).collect();
-    inputs.extend(storyboard.cast.iter().map(|character| same(&character.portrait)));
-    for shot in &storyboard.shots {
-        inputs.extend(shot.motions.iter().map(|motion| same(&motion.path)));
-        inputs.extend(shot.sound.iter().map(|sound| same(&sound.path)));
-    }
-    let mut seen = HashSet::new();
-    for path in job.outputs.iter().map(|(output, _)| output.path()).chain(job.live.playlists()) {
-        let full = same(path);
-        if inputs.contains(&full) {
-            return Err(FilmError::OutputIsInput { path: path.to_owned() });
-        }
-        if !seen.insert(full) {
-            return Err(AnimationError::SameOutput { path: path.to_owned() }.into());
-        }
-    }
+    let outputs = job.outputs.iter().map(|(output, _)| output.path()).chain(job.live.playlists());
+    check_outputs(inputs_of(storyboard), outputs)?;
     job.live.check()?;
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use moue_animation::read_map;
 use moue_farm::{FarmError, Place, PlanJob, Split, Status, TaskJob, Verdict, engine::code, join, plan, status, task};
-use moue_film::{Drawing, Props};
+use moue_film::{Drawing, FilmError, Props};
 use moue_media::{Codec, Output};
 use serde_json::json;
 
@@ -49,7 +49,7 @@ fn failed(error: FarmError) -> Stop {
     let code = match &error {
         FarmError::Interrupted => exit::INTERRUPTED,
         FarmError::Place { .. } | FarmError::NoSuchTask { .. } | FarmError::Output { .. } => exit::USAGE,
-        FarmError::Film(moue_film::FilmError::NoSuchShot { .. }) => exit::USAGE,
+        FarmError::Film(FilmError::NoSuchShot { .. } | FilmError::OutputIsInput { .. }) => exit::USAGE,
         _ => exit::FAILED,
     };
     stop(error, code)
@@ -73,11 +73,13 @@ fn make_plan(args: &FarmPlanArgs, global: &Global, printer: Printer) -> Outcome 
     let words = "interrupted: nothing is planned";
     let token = interrupt::at_once(printer, words, exit::INTERRUPTED)?;
     let own = tempfile::tempdir()?;
+    let mut take = None;
     let storyboard = match args.inputs.as_slice() {
         [portrait, driver] => {
             let stem = Path::new(&name).file_stem().unwrap_or_default().to_string_lossy();
             let folder = place.local().unwrap_or(own.path());
-            take::write((portrait, driver), &args.take, folder, &format!("{stem}.yaml"), args.overwrite)?
+            let written = take::write((portrait, driver), &args.take, folder, &format!("{stem}.yaml"), args.overwrite)?;
+            take.insert(written).path().to_owned()
         }
         [file, ..] => {
             args.take.refuse_for_storyboard()?;
@@ -112,7 +114,9 @@ fn make_plan(args: &FarmPlanArgs, global: &Global, printer: Printer) -> Outcome 
     let props = Props::new()?;
     let planned = plan(&job, &place, &name, &props, &progress, &token);
     progress.end();
-    let (plan, warnings) = planned.map_err(failed)?;
+    let (plan, warnings) =
+        planned.map_err(|error| if token.is_aborting() { stop(error, exit::INTERRUPTED) } else { failed(error) })?;
+    take.into_iter().for_each(take::Written::keep);
     if !warnings.is_empty() {
         printer.say(&warnings.to_string());
     }

@@ -11,7 +11,8 @@ use moue_animation::{AnimationError, Target, read_map};
 use moue_board::Board;
 use moue_engine::CancelToken;
 use moue_film::{
-    Cut, DRAFT_RATE, DiskFiles, Drawing, FilmError, FilmJob, FilmSummary, Props, draft, film, panels, shot_track,
+    Cut, DRAFT_RATE, DiskFiles, Drawing, FilmError, FilmJob, FilmSummary, Props, check_outputs, draft, film, inputs_of,
+    panels, shot_track,
 };
 use moue_media::{save_bytes, save_png};
 use moue_storyboard::{Storyboard, library_schema, storyboard_schema};
@@ -199,6 +200,9 @@ impl<'a> Plan<'a> {
         if self.args.draft {
             draft(&mut storyboard, props)?;
         }
+        let outputs = self.boards.iter().map(|(path, _)| path.as_path());
+        let outputs = outputs.chain(self.films.files.iter().map(|(output, _)| output.path()));
+        check_outputs(inputs_of(&storyboard), outputs)?;
         let mut summary = Summary {
             storyboard: self.file.display().to_string(),
             title: storyboard.title.clone(),

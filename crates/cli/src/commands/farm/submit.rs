@@ -1,6 +1,7 @@
 //! `moue farm submit`
 
 use std::io::Write;
+use std::path::{Component, Path};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, anyhow};
@@ -25,7 +26,14 @@ pub fn submit(args: &FarmSubmitArgs, global: &Global, printer: Printer) -> Outco
     let (place, name) = place(&args.plan, &args.place)?;
     let plan = Plan::read(&place, &name).map_err(failed)?;
     if let Some(film) = &args.output {
-        moue_media::Output::parse(film).map_err(Stop::usage)?;
+        // Known before hours of work, and not after.
+        let output = moue_media::Output::parse(film).map_err(Stop::usage)?;
+        plan.fits(&output).map_err(failed)?;
+        match args.engine {
+            EngineArg::Slurm => {}
+            EngineArg::Kubernetes => check_mounted(film, args.volume.as_ref().map(|(_, mount)| mount.as_str()))?,
+            EngineArg::Local => plan.check_film(&place, &name, &output, args.overwrite).map_err(failed)?,
+        }
     }
     match args.engine {
         EngineArg::Slurm => to_slurm(args, &plan, &place, printer),
@@ -93,6 +101,21 @@ fn configured_max_array() -> Option<u64> {
     let text = String::from_utf8_lossy(&said.stdout);
     let line = text.lines().find(|line| line.trim_start().starts_with("MaxArraySize"))?;
     line.split('=').nth(1)?.trim().parse().ok()
+}
+
+/// Refuses a film that would be gone with the container that joins it.
+fn check_mounted(film: &str, mount: Option<&str>) -> Result<(), Stop> {
+    let path = Path::new(film);
+    let is_plain = path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
+    let place = match mount {
+        Some(mount) if is_plain && path.starts_with(mount) && path != Path::new(mount) => return Ok(()),
+        Some(mount) => format!("outside of {mount}, where the volume is mounted"),
+        None => "in no volume".to_owned(),
+    };
+    Err(Stop::usage(anyhow!(
+        "-o {film} is {place}: the film would be gone with its container\nhint: name a file in the volume, such as \
+         --volume films:/films -o /films/film.mp4; or leave -o out, and join here with `moue farm join`"
+    )))
 }
 
 fn to_kubernetes(args: &FarmSubmitArgs, plan: &Plan, name: &str, printer: Printer) -> Outcome {

@@ -11,6 +11,40 @@ use moue_timeline::FrameRate;
 use crate::args::{RendererArg, TakeArgs};
 use crate::commands::{Stop, motion};
 
+/// What such a storyboard begins with: others were written by people.
+const MARK: &str = "# A portrait and a motion, written by `moue farm plan`.\n";
+
+/// A storyboard that was written for a plan. Unless it is kept, all is as it was before when this goes.
+#[derive(Debug)]
+pub struct Written {
+    path: PathBuf,
+    /// What was there.
+    before: Option<Vec<u8>>,
+    is_kept: bool,
+}
+
+impl Written {
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn keep(mut self) {
+        self.is_kept = true;
+    }
+}
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        // Why there is no plan is what is told, and not what becomes of this.
+        if !self.is_kept {
+            let _ = match &self.before {
+                Some(before) => save_bytes(before, &self.path, true).is_ok(),
+                None => std::fs::remove_file(&self.path).is_ok(),
+            };
+        }
+    }
+}
+
 /// Writes the storyboard into `folder` under `name`.
 pub fn write(
     (portrait, driver): (&Path, &Path),
@@ -18,14 +52,27 @@ pub fn write(
     folder: &Path,
     name: &str,
     overwrite: bool,
-) -> Result<PathBuf, Stop> {
+) -> Result<Written, Stop> {
     let path = folder.join(name);
-    if !overwrite {
-        motion::check_new("-o", &path, false)?;
-    }
     let text = text((portrait, driver), args, folder)?;
+    let before = match std::fs::read(&path) {
+        Ok(before) => Some(before),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(anyhow!(error).context(format!("{}: cannot be read", path.display())).into()),
+    };
+    // What a killed run left is what would be written now.
+    if let Some(before) = before.as_deref().filter(|before| *before != text.as_bytes()) {
+        if !before.starts_with(MARK.as_bytes()) {
+            return Err(Stop::usage(anyhow!(
+                "{}: found a storyboard that `moue farm plan` did not write, expected none or one that it wrote\nhint: \
+                 give the plan another name with -o, or plan that storyboard itself: moue farm plan {0}",
+                path.display()
+            )));
+        }
+        motion::check_new("-o", &path, overwrite)?;
+    }
     save_bytes(text.as_bytes(), &path, true)?;
-    Ok(path)
+    Ok(Written { path, before, is_kept: false })
 }
 
 fn text((portrait, driver): (&Path, &Path), args: &TakeArgs, folder: &Path) -> Result<String, Stop> {
@@ -51,7 +98,7 @@ fn text((portrait, driver): (&Path, &Path), args: &TakeArgs, folder: &Path) -> R
         && probe(&Source::from(driver)).is_ok_and(|info| info.sound.is_some() && info.video.is_some());
     let (portrait, driver) = (name(portrait, folder)?, name(driver, folder)?);
 
-    let mut text = "# A portrait and a motion, written by `moue farm plan`.\nmoue: 1\n".to_owned();
+    let mut text = format!("{MARK}moue: 1\n");
     let renderer = if is_painted { "diffusion" } else { "mesh" };
     let seed = args.seed.map(|seed| format!(", seed: {seed}")).unwrap_or_default();
     let relative = if args.relative { ", relative: true" } else { "" };
@@ -84,4 +131,40 @@ fn name(path: &Path, folder: &Path) -> Result<String, Stop> {
 /// A text as YAML takes it for one, whatever is in it: JSON is YAML.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_written_here_is_replaced_and_only_for_a_plan() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in ["me.png", "take.csv"] {
+            std::fs::write(path(name), "x").unwrap();
+        }
+        let write = |seed: u64, overwrite: bool| {
+            let args = TakeArgs { seed: Some(seed), ..TakeArgs::default() };
+            write((&path("me.png"), &path("take.csv")), &args, folder.path(), "film.yaml", overwrite)
+        };
+        let text = || std::fs::read_to_string(path("film.yaml")).unwrap();
+        std::fs::write(path("film.yaml"), "moue: 1 # by hand\n").unwrap();
+        for overwrite in [false, true] {
+            assert_eq!(write(1, overwrite).unwrap_err().code, crate::exit::USAGE);
+            assert_eq!(text(), "moue: 1 # by hand\n");
+        }
+        std::fs::remove_file(path("film.yaml")).unwrap();
+        // A plan that fails leaves nothing; one that does not leaves it.
+        drop(write(1, false).unwrap());
+        assert!(!path("film.yaml").exists());
+        write(1, false).unwrap().keep();
+        assert!(text().contains("seed: 1"));
+        write(1, false).unwrap().keep();
+        assert!(write(2, false).unwrap_err().error.to_string().contains("--overwrite"));
+        drop(write(2, true).unwrap());
+        assert!(text().contains("seed: 1"));
+        write(2, true).unwrap().keep();
+        assert!(text().contains("seed: 2"));
+    }
 }
