@@ -25,6 +25,63 @@ const MOST: u64 = 100_000;
 /// The most pods at the same time that an Indexed Job may ask for.
 const MOST_AT_ONCE: u64 = 10_000;
 
+/// What is known of a Job: nothing where it is not there, else `job:` and the conditions that hold.
+const STATE: &str = r#"state() {
+    ask get job "$1" --ignore-not-found -o 'jsonpath=job:{.status.conditions[?(@.status=="True")].type}'
+}
+"#;
+
+/// Gives the cluster a Job, whose manifest is read.
+const BEGIN: &str = r#"begin() {
+    local manifest now
+    manifest=$(cat)
+    now=$(state "$1")
+    case "$now" in
+        *Fail*)
+            echo "$1 had failed, and is begun anew"
+            ask delete job "$1" --ignore-not-found --cascade=foreground --wait=true
+            ;;
+        job:*)
+            echo "$1 is there, and goes on"
+            return
+            ;;
+    esac
+    ask apply -f - <<<"$manifest"
+}
+"#;
+
+/// Waits for a Job. A cluster that does not answer may answer again.
+const FINISH: &str = r#"finish() {
+    local now silent=0
+    while true; do
+        if now=$(state "$1"); then
+            silent=0
+            case "$now" in
+                *Complete*)
+                    return
+                    ;;
+                *Fail*)
+                    echo "$1 failed: kubectl describe job $1" >&2
+                    exit 1
+                    ;;
+                job:*) ;;
+                *)
+                    echo "$1 is gone: somebody deleted it" >&2
+                    exit 1
+                    ;;
+            esac
+        else
+            silent=$((silent + 1))
+            if [ "$silent" -ge 10 ]; then
+                echo "the cluster does not answer" >&2
+                exit 1
+            fi
+        fi
+        sleep 5
+    done
+}
+"#;
+
 /// How tasks are run by Kubernetes.
 #[derive(Clone, Debug)]
 pub struct KubernetesJob {
@@ -59,7 +116,7 @@ pub struct KubernetesJob {
 }
 
 /// The Jobs of a plan in their order. All but those of the first phase are suspended: Kubernetes knows no order of Jobs, so
-/// each phase is resumed when the one before is complete, as [`KubernetesJob::script`] does.
+/// each phase is resumed when the one before is complete, as [`KubernetesJob::follow`] does.
 pub fn kubernetes(job: &KubernetesJob, plan: &Plan) -> Vec<Vec<Job>> {
     let mut phases = Vec::new();
     for (work, range) in plan.phases() {
@@ -100,28 +157,43 @@ impl KubernetesJob {
         Ok(text)
     }
 
+    /// A script that gives the Jobs to the cluster, for `bash` with `kubectl`. It may be started again at any time: a Job
+    /// that is there goes on as it is, since to apply it again would suspend it, and one that failed is begun anew.
+    ///
+    /// # Errors
+    /// What the writer of YAML says.
+    pub fn begin(&self, phases: &[Vec<Job>]) -> Result<String, String> {
+        let mut script = self.head() + BEGIN;
+        for job in phases.iter().flatten() {
+            let name = job.metadata.name.as_deref().unwrap_or_default();
+            let yaml = serde_yaml::to_string(job).map_err(|error| error.to_string())?;
+            let _ = write!(script, "begin {name} <<'MOUE_JOB'\n{yaml}MOUE_JOB\n");
+        }
+        Ok(script)
+    }
+
     /// A script that resumes phase after phase, for `bash` with `kubectl`; it may be started again at any time.
-    pub fn script(&self, phases: &[Vec<Job>]) -> String {
-        let namespace = self.namespace.as_ref().map(|name| format!(" -n {}", quoted(name))).unwrap_or_default();
-        let mut script = "#!/bin/bash\nset -euo pipefail\n".to_owned();
+    pub fn follow(&self, phases: &[Vec<Job>]) -> String {
+        let mut script = self.head() + FINISH;
         for (number, jobs) in phases.iter().enumerate() {
             let names: Vec<&str> = jobs.iter().filter_map(|job| job.metadata.name.as_deref()).collect();
             for name in &names {
                 if number > 0 {
                     let patch = r#"'{"spec":{"suspend":false}}'"#;
-                    let _ = writeln!(script, "kubectl{namespace} patch job {name} --type=merge -p {patch}");
+                    let _ = writeln!(script, "ask patch job {name} --type=merge -p {patch}");
                 }
             }
             for name in &names {
-                let _ = write!(
-                    script,
-                    "until kubectl{namespace} wait --for=condition=complete --timeout=30s job/{name} 2>/dev/null; do\n    \
-                     if kubectl{namespace} wait --for=condition=failed --timeout=1s job/{name} 2>/dev/null; then\n        \
-                     echo '{name} failed: kubectl{namespace} describe job {name}' >&2\n        exit 1\n    fi\ndone\n",
-                );
+                let _ = writeln!(script, "finish {name}");
             }
         }
         script
+    }
+
+    /// What both scripts begin with.
+    fn head(&self) -> String {
+        let namespace = self.namespace.as_ref().map(|name| format!(" -n {}", quoted(name))).unwrap_or_default();
+        format!("#!/bin/bash\nset -euo pipefail\nask() {{ kubectl{namespace} \"$@\"; }}\n{STATE}")
     }
 
     fn indexed(&self, name: String, words: Vec<String>, tasks: u64, gpu: bool, is_waiting: bool) -> Job {
@@ -270,10 +342,66 @@ mod tests {
         // Kubernetes has no order of Jobs: later ones wait.
         assert!(paint["spec"]["suspend"].is_null());
         assert_eq!((&film["spec"]["suspend"], &join["spec"]["suspend"]), (&true.into(), &true.into()));
-        let script = job().script(&phases);
-        assert_eq!(script.matches("kubectl -n render patch job").count(), 2);
-        let checked = std::process::Command::new("bash").args(["-n", "-c", &script]).output().unwrap();
-        assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+        let script = job().follow(&phases);
+        assert!(
+            script.contains("kubectl -n render \"$@\"") && script.matches("ask patch job").count() == 2,
+            "{script}"
+        );
+    }
+
+    /// A cluster in a folder: a file for each Job with its conditions, and `log` of what was asked for. A Job that runs is
+    /// complete when it has been looked at once.
+    const CLUSTER: &str = r#"
+        sleep() { :; }
+        kubectl() {
+            shift 2
+            case "$1" in
+                get)
+                    [ -e "$3" ] || return 0
+                    printf 'job:%s' "$(cat "$3")"
+                    if [ "$(cat "$3")" = "" ] && [ -e follow ]; then echo Complete >"$3"; fi
+                    ;;
+                delete) echo "delete $3" >>log; rm "$3" ;;
+                patch) echo "patch $3" >>log; echo -n "" >"$3.resumed" ;;
+                apply)
+                    name=$(sed -n 's/^  name: //p' | head -1)
+                    echo "apply $name" >>log
+                    : >"$name"
+                    ;;
+            esac
+        }
+    "#;
+
+    #[test]
+    fn what_is_submitted_again_goes_on_where_it_was() {
+        let phases = kubernetes(&job(), &painted());
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let run = |script: &str| {
+            let _ = std::fs::remove_file(path("log"));
+            let mut command = std::process::Command::new("bash");
+            let said = command.args(["-c", &format!("{CLUSTER}{script}")]).current_dir(folder.path()).output().unwrap();
+            let log = std::fs::read_to_string(path("log")).unwrap_or_default();
+            let log: Vec<String> = log.lines().map(|line| line.replace("moue-plan-", "")).collect();
+            (said.status.code(), log.join(", "), String::from_utf8(said.stderr).unwrap())
+        };
+        let (begin, follow) = (job().begin(&phases).unwrap(), job().follow(&phases));
+        assert_eq!(run(&begin), (Some(0), "apply paint, apply film, apply join".to_owned(), String::new()));
+        assert_eq!(run(&begin).1, "", "what is there is not applied again");
+        std::fs::write(path("moue-plan-film"), "FailureTarget Failed").unwrap();
+        std::fs::write(path("moue-plan-paint"), "Complete").unwrap();
+        assert_eq!(run(&begin).1, "delete film, apply film");
+        std::fs::write(path("moue-plan-film"), "Failed").unwrap();
+        let (code, log, said) = run(&follow);
+        assert!(code == Some(1) && log == "patch film" && said.contains("moue-plan-film failed"), "{log}: {said}");
+        std::fs::remove_file(path("moue-plan-film")).unwrap();
+        let (code, _, said) = run(&follow);
+        assert!(code == Some(1) && said.contains("moue-plan-film is gone"), "{said}");
+        assert_eq!(run(&begin).1, "apply film");
+        std::fs::write(path("follow"), "").unwrap();
+        assert_eq!(run(&follow), (Some(0), "patch film, patch join".to_owned(), String::new()));
+        let (code, _, said) = run(&follow.replace("ask get", "false"));
+        assert!(code == Some(1) && said.contains("does not answer"), "{said}");
     }
 
     #[test]

@@ -159,6 +159,9 @@ fn one(
         command.args(["farm", "task", &job.plan, "--index", &task.to_string()]).args(&job.options);
         // The task's number is told by its option; an engine that this program runs in means another one.
         command.env_remove("SLURM_ARRAY_TASK_ID").env_remove("JOB_COMPLETION_INDEX");
+        // Not in this program's group: Ctrl-C in a terminal would end them at once, and what they leave there stays.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut child = child.map_err(|error| {
             failed(format!("{} does not start: {error}", job.program.display()), "is the program still there?")
@@ -216,5 +219,30 @@ fn wait(child: &mut Child, is_over: &dyn Fn() -> bool) -> Option<std::process::E
             }
         }
         std::thread::sleep(TICK);
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_does_not_interrupt_tasks_themselves() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::folder(folder.path(), crate::PATIENCE).unwrap();
+        place.write("plan.json", crate::plan::tests::painted().sealed().1.into_bytes()).unwrap();
+        let program = folder.path().join("program");
+        // Written by another process: whoever is forked while this one has it open would keep it from being started.
+        let write = r#"printf '#!/bin/sh\ncut -d" " -f1,5 /proc/$$/stat >>"${0%%program}groups"\n' >program && chmod +x program"#;
+        let mut command = Command::new("sh");
+        assert!(command.args(["-c", write]).current_dir(folder.path()).status().unwrap().success());
+        let job = LocalJob { program, plan: "plan.json".to_owned(), options: Vec::new(), workers: 1, attempts: 1 };
+        assert_eq!(local(&job, &place, "plan.json", &(), &CancelToken::new()).unwrap().done, 5);
+        let groups = std::fs::read_to_string(folder.path().join("groups")).unwrap();
+        for line in groups.lines() {
+            let (process, group) = line.split_once(' ').unwrap();
+            assert_eq!(process, group, "each is a group of its own");
+        }
     }
 }

@@ -150,19 +150,19 @@ fn to_kubernetes(args: &FarmSubmitArgs, plan: &Plan, name: &str, printer: Printe
         attempts: args.attempts,
     };
     let phases = kubernetes(&job, plan);
-    let yaml = job.yaml(&phases).map_err(|error| anyhow!("the manifests cannot be written: {error}"))?;
+    let unwritten = |error| anyhow!("the manifests cannot be written: {error}");
     if args.dry_run {
-        printer.data(yaml.trim_end());
+        printer.data(job.yaml(&phases).map_err(unwritten)?.trim_end());
         return Ok(exit::DONE);
     }
     let hint = "is kubectl here, and does it know the cluster? --dry-run prints the manifests";
-    run("Kubernetes", "kubectl", &["apply", "-f", "-"], &yaml, hint, printer)?;
+    run("Kubernetes", "bash", &["-s"], &job.begin(&phases).map_err(unwritten)?, hint, printer)?;
     printer.say(&format!(
         "{} {} tasks to Kubernetes; each phase is resumed when the one before is complete",
         strong("submitted"),
         plan.tasks()
     ));
-    run("Kubernetes", "bash", &["-s"], &job.script(&phases), "the same command goes on where it was", printer)?;
+    run("Kubernetes", "bash", &["-s"], &job.follow(&phases), "the same command goes on where it was", printer)?;
     Ok(exit::DONE)
 }
 
