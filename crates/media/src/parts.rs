@@ -166,6 +166,10 @@ impl<'a> Numbered<'a> {
         let (Some(&start), Some(&last)) = (numbers.first(), numbers.last()) else {
             return Err(part_error(folder, "it is empty".to_owned(), "name folders that hold frames"));
         };
+        let Some(end) = last.checked_add(1) else {
+            let problem = format!("no film has a frame {last}, expected smaller numbers");
+            return Err(part_error(folder, problem, "name folders that `moue animate -o FOLDER/` wrote"));
+        };
         if let Some(pair) = numbers.windows(2).find(|pair| pair[1] != pair[0] + 1) {
             let problem = format!("frame {} is missing in it", pair[0] + 1);
             return Err(part_error(folder, problem, "render this part anew"));
@@ -181,7 +185,7 @@ impl<'a> Numbered<'a> {
                 return Err(part_error(&path, problem, "render this part anew"));
             }
         }
-        Ok(Self { folder, numbers: start..last + 1, size: size.unwrap_or_default() })
+        Ok(Self { folder, numbers: start..end, size: size.unwrap_or_default() })
     }
 }
 
@@ -258,6 +262,8 @@ mod tests {
         let whole = fs::read(f.join("00003.png")).unwrap();
         fs::write(f.join("00003.png"), &whole[..whole.len() / 2]).unwrap();
         fs::write(g.join("notes.txt"), "mine").unwrap();
+        let h = make("h", 3..4, (6, 4));
+        fs::rename(h.join("00003.png"), h.join(format!("{}.png", u64::MAX))).unwrap();
         let video = root.path().join("v.mp4");
         fs::write(&video, "no video").unwrap();
         let to = format!("{}/", root.path().join("to").display());
@@ -268,6 +274,7 @@ mod tests {
             (vec![&a, &e], ["frame 4 is missing", "/e"]),
             (vec![&a, &f], ["no whole PNG", "00003.png"]),
             (vec![&a, &g], ["notes.txt", "/g"]),
+            (vec![&a, &h], ["frame 18446744073709551615", "/h"]),
             (vec![&a, &video], ["a folder of frames", "found a video"]),
         ] {
             let parts: Vec<PathBuf> = parts.into_iter().cloned().collect();

@@ -18,6 +18,8 @@ use crate::reader::{Input, Wanted};
 use crate::sink::VideoFormat;
 use crate::source::{Source, check_file};
 
+/// By how much of it a rate may differ from the film's: containers round, and 30 is not 29.97.
+const SAME_RATE: f64 = 2e-4;
 /// Coded frames that wait to be taken.
 const QUEUED_FRAMES: u32 = 8;
 
@@ -27,6 +29,8 @@ pub(crate) struct Pieces<'a> {
     container: Container,
     format: VideoFormat,
     current: Option<Piece<'a>>,
+    /// When the frame before is shown, in the piece's own times.
+    before: Option<gst::ClockTime>,
     /// How the frames are coded, and the piece that says so.
     coding: Option<(gst::Caps, &'a Path)>,
 }
@@ -34,7 +38,7 @@ pub(crate) struct Pieces<'a> {
 impl<'a> Pieces<'a> {
     /// For a film in `container`.
     pub(crate) fn new(paths: &'a [PathBuf], container: Container, format: &VideoFormat) -> Self {
-        Self { paths, container, format: *format, current: None, coding: None }
+        Self { paths, container, format: *format, current: None, before: None, coding: None }
     }
 
     /// The next frame, without a time; `None` after the last piece.
@@ -42,6 +46,12 @@ impl<'a> Pieces<'a> {
         loop {
             if let Some(piece) = &mut self.current {
                 if let Some(frame) = piece.next()? {
+                    let (before, now) = (self.before, frame.pts());
+                    // They are counted in the order in which they are stored: another one would be lost.
+                    if before.zip(now).is_some_and(|(before, now)| now < before) {
+                        return Err(unordered(piece.path));
+                    }
+                    self.before = now.or(before);
                     return Ok(Some(frame));
                 }
                 self.current = None;
@@ -49,7 +59,7 @@ impl<'a> Pieces<'a> {
             let Some((path, rest)) = self.paths.split_first() else { return Ok(None) };
             let piece = Piece::open(path)?;
             self.check(path, &piece.caps)?;
-            (self.current, self.paths) = (Some(piece), rest);
+            (self.current, self.before, self.paths) = (Some(piece), None, rest);
         }
     }
 
@@ -80,7 +90,7 @@ impl<'a> Pieces<'a> {
         if (i64::from(width), i64::from(height)) != (i64::from(film_width), i64::from(film_height)) {
             return unfit(format!("its frames have {width}x{height} pixels, the film's {film_width}x{film_height}"));
         }
-        if let Some(own) = own_rate(caps).filter(|own| (own.fps() / rate.fps() - 1.0).abs() > 1e-3) {
+        if let Some(own) = own_rate(caps).filter(|own| (own.fps() / rate.fps() - 1.0).abs() > SAME_RATE) {
             return unfit(format!("it has {own} frames a second, the film {rate}"));
         }
         let mut coding = caps.clone();
@@ -160,6 +170,14 @@ fn own_rate(caps: &gst::Caps) -> Option<FrameRate> {
     FrameRate::new(u32::try_from(rate.numer()).ok()?, u32::try_from(rate.denom()).ok()?).ok()
 }
 
+fn unordered(path: &Path) -> MediaError {
+    MediaError::Part {
+        path: path.to_owned(),
+        problem: "its frames are stored in another order than they are shown (B-frames), expected one order".to_owned(),
+        hint: "join what moue wrote, or encode this file without them: ffmpeg -i FILE -c:v libx264 -bf 0 OUT.mp4",
+    }
+}
+
 fn piece_error(path: &Path, problem: String) -> MediaError {
     MediaError::Piece { path: path.to_owned(), problem }
 }
@@ -176,4 +194,58 @@ fn unfit(path: &Path, error: MediaError) -> MediaError {
         error => in_short(&error),
     };
     piece_error(path, problem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of ten frames that moue would not write.
+    fn foreign(path: &Path, rate: &str, b_frames: u32) {
+        elements::start().unwrap();
+        let graph = gst::parse::launch(&format!(
+            "videotestsrc pattern=ball num-buffers=10 ! video/x-raw,format=I420,width=64,height=48,framerate={rate} ! \
+             x264enc bframes={b_frames} b-adapt=false ! h264parse ! matroskamux ! filesink location=\"{}\"",
+            path.display()
+        ));
+        let graph = graph.unwrap();
+        graph.set_state(gst::State::Playing).unwrap();
+        let ends = [gst::MessageType::Eos, gst::MessageType::Error];
+        let ended = graph.bus().unwrap().timed_pop_filtered(gst::ClockTime::from_seconds(60), &ends).unwrap();
+        assert_eq!(ended.type_(), gst::MessageType::Eos);
+        graph.set_state(gst::State::Null).unwrap();
+    }
+
+    fn read(path: &Path, rate: FrameRate) -> Result<u64, MediaError> {
+        let paths = [path.to_owned()];
+        let mut pieces = Pieces::new(&paths, Container::Mp4, &VideoFormat::new(64, 48, rate));
+        let mut frames = 0;
+        while pieces.next()?.is_some() {
+            frames += 1;
+        }
+        Ok(frames)
+    }
+
+    #[test]
+    fn frames_that_are_stored_in_another_order_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (with, without) = (folder.path().join("with.mkv"), folder.path().join("without.mkv"));
+        foreign(&with, "25/1", 2);
+        foreign(&without, "25/1", 0);
+        let error = read(&with, FrameRate::FPS_25).unwrap_err().to_string();
+        assert!(error.contains("with.mkv") && error.contains("B-frames") && error.contains("\nhint: "), "{error}");
+        assert_eq!(read(&without, FrameRate::FPS_25).unwrap(), 10);
+        assert_eq!(frames_in(&with), 10);
+    }
+
+    #[test]
+    fn thirty_frames_a_second_are_not_those_of_television() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("piece.mkv");
+        foreign(&path, "30000/1001", 0);
+        let rate = |num, den| FrameRate::new(num, den).unwrap();
+        assert_eq!(read(&path, rate(30_000, 1001)).unwrap(), 10);
+        let error = read(&path, rate(30, 1)).unwrap_err().to_string();
+        assert!(error.contains("frames a second, the film 30"), "{error}");
+    }
 }

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
+use anyhow::anyhow;
 use moue_media::{Cue, MediaError, Output, Parts, Source, join_parts};
 
 use super::animate::size;
@@ -15,6 +16,16 @@ use crate::{
 
 pub fn join(args: &JoinArgs, printer: Printer) -> Outcome {
     let output = Output::parse(&args.output).map_err(Stop::usage)?;
+    let is_given = [("--sound", args.sound.is_some()), ("--fps", args.fps.is_some())];
+    if let Some((option, _)) = is_given.iter().find(|(_, is_given)| *is_given)
+        && let Some(folder) = args.parts.iter().find(|part| part.is_dir())
+    {
+        return Err(Stop::usage(anyhow!(
+            "{option} is for parts that are videos, and {} is a folder of frames\nhint: leave it out; frames have neither \
+             sound nor times",
+            folder.display()
+        )));
+    }
     let from = motion::time("--sound-start", args.sound_start.as_ref(), args.fps)?.unwrap_or(0.0);
     let sound = args.sound.as_deref();
     let sounds: Vec<Cue> = sound
