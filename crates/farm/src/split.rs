@@ -39,7 +39,9 @@ impl Split {
     /// same ones however the film is split.
     pub(crate) fn paint(self, work: Work, wanted: &ShotFrames, batch: u64, sample: Option<&Sample>) -> Phase {
         let total = wanted.values().map(|frames| frames.len() as u64).sum();
-        let frames = self.frames(total, sample.map(|sample| sample.paint), UNMEASURED.1).next_multiple_of(batch.max(1));
+        let (frames, batch) = (self.frames(total, sample.map(|sample| sample.paint), UNMEASURED.1), batch.max(1));
+        // Where there is no multiple above, the last one there is.
+        let frames = frames.checked_next_multiple_of(batch).unwrap_or(u64::MAX - u64::MAX % batch);
         let mut phase = Phase { work, shot: vec![], first: vec![], count: vec![], cost: vec![] };
         for (shot, wanted) in wanted {
             for run in wanted.chunk_by(|a, b| a + 1 == *b && b % frames != 0) {
@@ -115,6 +117,7 @@ mod tests {
         assert_eq!(phase.count, [32, 32, 32, 4, 7, 2, 1]);
         assert_eq!(phase.shot, [0, 0, 0, 0, 3, 4, 4]);
         assert!(phase.cost.is_empty());
+        assert_eq!(Split::Frames(u64::MAX).paint(Work::Paint, &wanted, 2, None).count, [100, 7, 2, 1]);
         let sample = Sample { frames: 1, start: 10_000_000, paint: 5_000_000, film: 0 };
         let phase = Split::Usual.paint(Work::Paint, &wanted, 1, Some(&sample));
         assert_eq!(phase.count[..2], [60, 40]);
