@@ -180,6 +180,13 @@ fn a_portrait_and_a_motion_are_one_long_shot() {
     bench.run(&["storyboard", "take.yaml", "-o", "alone.mp4"]).succeeded();
     assert_eq!(fs::read(bench.path("take.mp4")).unwrap(), fs::read(bench.path("alone.mp4")).unwrap());
     bench.run(&usual).failed(2, &["take.yaml", "--overwrite"]);
+    // A storyboard that a person wrote stays, and one of a plan that failed does not.
+    bench.write("mine.yaml", b"moue: 1\n");
+    bench.run(&["farm", "plan", "me.png", "motion.csv", "-o", "mine.json", "--overwrite"]).failed(2, &["mine.yaml"]);
+    assert_eq!(fs::read(bench.path("mine.yaml")).unwrap(), b"moue: 1\n");
+    bench.write("grey.png", &fs::read(bench.path("motion.csv")).unwrap());
+    bench.run(&["farm", "plan", "grey.png", "motion.csv", "-o", "grey.json"]).failed(1, &["grey.png"]);
+    assert!(!bench.path("grey.yaml").exists());
     let board = ["farm", "plan", "take.yaml", "-o", "plan.json", "--size", "32x32"];
     bench.run(&board).failed(2, &["--size is for a portrait and a motion", "hint: "]);
 }
@@ -441,12 +448,61 @@ fn engines_are_told_what_to_do() {
     for words in ["kind: Job", "completionMode: Indexed", "claimName: films", "backoffLimitPerIndex: 3", "FailIndex"] {
         assert!(yaml.succeeded().stdout.contains(words), "{words}: {}", yaml.stdout);
     }
+    // A film that cannot be is told before the work.
+    for engine in ["slurm", "kubernetes", "local"] {
+        let asked = ["--engine", engine, "--image", "moue:1", "-o", "film.webm"];
+        submit(&asked).failed(2, &["film.webm", "h264", "--codec vp9"]);
+    }
+    for (film, volume) in
+        [("/film.mp4", "outside of /films"), ("/films/../film.mp4", "outside of"), ("film.mp4", "outside")]
+    {
+        let asked = ["--engine", "kubernetes", "--image", "moue:1", "--volume", "films:/films", "-o", film];
+        submit(&asked).failed(2, &[film, volume, "hint: name a file in the volume"]);
+    }
+    submit(&["--engine", "kubernetes", "--image", "moue:1", "-o", "/film.mp4"]).failed(2, &["in no volume", "hint: "]);
+    bench.write("there.mp4", b"precious");
+    submit(&["--engine", "local", "-o", "there.mp4"]).failed(1, &["there.mp4", "--overwrite"]);
+    submit(&["--engine", "local", "-o", "no/film.mp4"]).failed(1, &["no/film.mp4", "hint: "]);
     let local = submit(&["--engine", "local", "--workers", "3"]);
     assert!(local.succeeded().stdout.starts_with("3 processes at a time"), "{}", local.stdout);
     assert!(!bench.path("plan.farm").exists(), "nothing was done");
     // Without Slurm it says so.
     let mut command = bench.command(&["farm", "submit", "plan.json", "--engine", "slurm"]);
     Ran::of(command.env("PATH", "/nowhere")).failed(1, &["Slurm", "does not start", "--dry-run"]);
+}
+
+#[test]
+fn plans_have_any_names_and_are_not_replaced_by_their_films() {
+    let bench = studio();
+    let expected = alone(&bench, &[]);
+    fs::create_dir(bench.path("größe [1]")).unwrap();
+    bench.run(&["farm", "plan", "board.yaml", "-o", "größe [1]/größe ä.mkv", "--no-sample"]).succeeded();
+    let submit = ["farm", "submit", "größe [1]/größe ä.mkv", "--engine", "local", "-o"];
+    bench.run(&[&submit[..], &["film.mp4"]].concat()).succeeded();
+    assert_eq!(fs::read(bench.path("film.mp4")).unwrap(), expected);
+    let plan = fs::read(bench.path("größe [1]/größe ä.mkv")).unwrap();
+    bench.run(&[&submit[..], &["größe [1]/größe ä.mkv", "--overwrite"]].concat()).failed(2, &["is what is read"]);
+    let join = ["farm", "join", "größe [1]/größe ä.mkv", "-o", "größe [1]/../größe [1]/größe ä.mkv", "--overwrite"];
+    bench.run(&join).failed(2, &["is what is read", "hint: "]);
+    assert_eq!(fs::read(bench.path("größe [1]/größe ä.mkv")).unwrap(), plan);
+}
+
+#[test]
+fn a_folder_that_is_not_mounted_is_waited_for() {
+    let bench = Bench::new();
+    let ran = bench.run(&["farm", "task", "nowhere/plan.json", "--index", "0"]);
+    ran.failed(RETRY, &["nowhere", "No such file", "mounted"]);
+}
+
+#[test]
+fn sound_and_rate_are_for_videos_that_are_joined() {
+    let bench = Bench::new();
+    fs::create_dir(bench.path("frames")).unwrap();
+    for more in [["--fps", "25"], ["--sound", "voice.wav"]] {
+        let ran = bench.run(&[&["join", "frames", "-o", "whole/"][..], &more].concat());
+        ran.failed(2, &[more[0], "frames is a folder of frames", "hint: "]);
+    }
+    assert!(!bench.path("whole").exists());
 }
 
 #[test]

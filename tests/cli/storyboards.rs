@@ -253,6 +253,11 @@ fn names_that_are_taken_are_told_before_anything_is_rendered() {
     bench.write("board.html", b"precious");
     storyboard(&bench, &["-o", "board.html"]).failed(2, &["board.html", "--overwrite"]);
     assert_eq!(fs::read(bench.path("film.mp4")).unwrap(), b"precious");
+    // What it is made of is never replaced.
+    let portrait = fs::read(bench.path("me.png")).unwrap();
+    storyboard(&bench, &["-o", "me.png", "--overwrite"]).failed(2, &["me.png is what is read", "hint: "]);
+    storyboard(&bench, &["-o", "new.html", "-o", "./new.html"]).failed(2, &["named twice"]);
+    assert!(fs::read(bench.path("me.png")).unwrap() == portrait && !bench.path("new.html").exists());
     assert!(!bench.path("film.moue").exists());
 }
 

@@ -30,7 +30,7 @@ Examples:
     moue farm submit /shared/film/plan.json --engine slurm -o /shared/film/film.mp4 --dry-run
   On Kubernetes, with a bucket
     moue farm plan film.yaml -o s3://films/one/plan.json
-    moue farm submit s3://films/one/plan.json --engine kubernetes --image REGISTRY/moue --secret aws | kubectl apply -f -
+    moue farm submit s3://films/one/plan.json --engine kubernetes --image REGISTRY/moue --secret aws
 
 Exit codes of `moue farm task`:
   0   done, now or before
@@ -200,8 +200,9 @@ Engines say which one by environment variables: SLURM_ARRAY_TASK_ID and JOB_COMP
 it otherwise; where both do, they must agree.
 
 The inputs' and models' content is checked, the frames are drawn in a folder of the system's ($TMPDIR), and what is \
-finished appears in plan.farm/ in one step. A task that is done already ends at once. Two at once do no harm. What was \
-finished before an interruption is found again.";
+finished appears in plan.farm/ in one step. A task that is done already ends at once. Two at once do no harm. Frames \
+and pieces that were finished before an interruption are found again; the keyframes of a task are kept all at once, when the \
+last one is painted.";
 
 #[derive(Args, Debug)]
 pub struct FarmTaskArgs {
