@@ -145,7 +145,8 @@ impl LiveLeg {
     /// Sends the newest frame, says farewell where somebody listens, and ends, within two seconds.
     ///
     /// # Errors
-    /// [`MediaError::Stream`]: with [`fail_fast`](LiveSettings::fail_fast), why it had ended before.
+    /// [`MediaError::Stream`]: why no session ever stood; with [`fail_fast`](LiveSettings::fail_fast), why it had ended
+    /// before.
     pub fn end(mut self) -> Result<LegStats, MediaError> {
         let failure = self.stop(Order::End);
         match failure {

@@ -114,11 +114,13 @@ fn refusals_are_told_in_words() {
         assert!(is_lost(why)(&events[1]), "{events:?}");
     }
     // The same without failing: tried again, told once.
-    let mut leg = Leg::open(&server.address("closed"), "{}");
+    let mut leg = Leg::open(&address(free_port()), "{}");
     leg.show_until(40, "trying again", |leg| leg.stats().attempts >= 3);
     assert_eq!(leg.events().len(), 2, "{:?}", leg.events());
-    let (ended, _) = leg.end();
-    assert_eq!(ended.unwrap().sessions, 0);
+    assert_eq!((leg.stats().sessions, leg.stats().bytes), (0, 0), "{:?}", leg.stats());
+    // A stream that never was is none that ended well.
+    let text = leg.end().0.unwrap_err().to_string();
+    assert!(text.contains("nothing listens"), "{text}");
 }
 
 #[test]
@@ -143,9 +145,14 @@ fn a_server_that_never_answers_is_told_and_holds_nobody() {
     let mut leg = Leg::open(&address, "{}");
     leg.show_until_told("giving up", is_lost("does not answer"));
     leg.show_until(40, "trying again", |leg| leg.stats().state == LegState::Connecting);
+    assert_eq!((leg.stats().sessions, leg.stats().bytes), (0, 0), "{:?}", leg.stats());
     let (ended, events) = leg.end();
-    let stats = ended.unwrap();
-    assert_eq!((stats.sessions, events.len()), (0, 3), "{events:?}");
+    assert!(ended.unwrap_err().to_string().contains("does not answer") && events.len() == 3, "{events:?}");
+    // Too soon for it to be told.
+    let mut leg = Leg::open(&address, "{}");
+    leg.show_until(40, "trying", |leg| leg.stats().attempts == 1);
+    let (ended, events) = leg.end();
+    assert!(ended.unwrap_err().to_string().contains("had not answered when the stream ended"), "{events:?}");
 }
 
 /// A picture that cannot be compressed.
@@ -249,6 +256,19 @@ fn a_playlist_can_be_played_while_it_is_written() {
 }
 
 #[test]
+fn an_earlier_streams_segments_stay_until_there_is_a_first_frame() {
+    let folder = Folder::new();
+    let (playlist, old) = (folder.at("live.m3u8"), folder.at("live-1-00042.ts"));
+    std::fs::write(&old, "what was streamed before").unwrap();
+    drop(Leg::open(playlist.to_str().unwrap(), "{}"));
+    assert!(old.exists(), "a run that fails before its first frame takes nothing with it");
+    let mut leg = Leg::open(playlist.to_str().unwrap(), "{}");
+    leg.show_until_told("coming alive", is_live);
+    assert!(!old.exists(), "{:?}", folder.names());
+    leg.end().0.unwrap();
+}
+
+#[test]
 fn a_playlist_whose_folder_goes_and_comes_resumes() {
     let folder = Folder::new();
     let inner = folder.at("web");
@@ -299,6 +319,13 @@ fn srt_calls_and_is_called() {
     leg.show_until(40, "a client's reading", |_| client.numbers().len() > 25);
     drop(client);
     leg.show_more(25);
-    assert!(!leg.events().iter().any(is_lost("")), "{:?}", leg.events());
-    leg.end().0.unwrap();
+    let (ended, events) = leg.end();
+    ended.unwrap();
+    assert!(!events.iter().any(is_lost("")), "{events:?}");
+    // A port that is taken.
+    let taken = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let mut leg = Leg::open(&format!("srt://:{port}?mode=listener"), "{}");
+    leg.show_until_told("being refused", is_lost("cannot listen at"));
+    assert!(leg.end().0.unwrap_err().to_string().contains("another program may have the port"));
 }

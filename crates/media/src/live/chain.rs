@@ -155,7 +155,7 @@ fn add_sound(
 
 /// Sinks keep their default, an address on this machine, when they are given one that they do not understand.
 fn check_address(output: &LiveOutput, found: &str) -> Result<(), MediaError> {
-    let host = output.host();
+    let (host, found) = (output.host(), found.trim_start_matches('['));
     if found.len() >= host.len() && found.is_char_boundary(host.len()) && found[..host.len()].eq_ignore_ascii_case(host)
     {
         return Ok(());
@@ -246,6 +246,8 @@ mod tests {
         assert_eq!(rtmp("rtmps://me:word@host/app/inner/key"), parts("host", 443, "app/inner", "key"));
         let uri = build("srt://host:7001?latency=200").unwrap().sink.property::<String>("uri");
         assert!(uri.starts_with("srt://host:7001"), "{uri}");
+        let uri = build("srt://[::1]:7001").unwrap().sink.property::<String>("uri");
+        assert!(uri.starts_with("srt://[::1]:7001"), "{uri}");
         for name in ["rtmp://h%zz/live/secret", "srt://ho<st:1"] {
             let text = build(name).err().unwrap().to_string();
             assert!(text.contains("does not understand") && !text.contains("secret"), "{name}: {text}");

@@ -48,13 +48,12 @@ pub(super) fn check(path: &Path) -> Result<(), MediaError> {
     }
 }
 
-/// What writes the playlist of session `number`. Segments of earlier sessions, of which no playlist speaks any more, go.
+/// What writes the playlist of session `number`. It touches no file before it is started.
 pub(super) fn sink(output: &LiveOutput, settings: &LiveSettings, number: u64) -> Result<gst::Element, MediaError> {
     let shown = output.shown_path();
     let path = output.playlist_path().unwrap_or(&shown);
     let sink = elements::HLSSINK2.make(path)?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    remove_segments(path, &stem);
     sink.set_property("playlist-location", text(path));
     sink.set_property("location", text(&folder(path).join(format!("{stem}-{number}-%05d.ts"))));
     sink.set_property("playlist-length", LISTED);
@@ -69,10 +68,15 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn remove_segments(path: &Path, stem: &str) {
+/// Removes what earlier sessions left, of this process and of those before it: the playlist that speaks of it is replaced.
+///
+/// To be called when a session begins and has written nothing. Numbers of sessions begin anew in each process, so a
+/// session may have the names of older segments, which must not be taken for its own.
+pub(super) fn remove_segments(path: &Path) {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let Ok(entries) = fs::read_dir(folder(path)) else { return };
     for entry in entries.flatten() {
-        if entry.file_name().to_str().is_some_and(|name| is_segment(name, stem)) {
+        if entry.file_name().to_str().is_some_and(|name| is_segment(name, &stem)) {
             let _ = fs::remove_file(entry.path());
         }
     }
@@ -103,6 +107,23 @@ mod tests {
         ] {
             assert_eq!(is_segment(name, "live"), ours, "{name}");
         }
+    }
+
+    #[test]
+    fn segments_of_earlier_sessions_go_when_one_begins_and_not_before() {
+        elements::start().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let playlist = folder.path().join("live.m3u8");
+        let names = ["live-1-00000.ts", "live-7-00003.ts", "other-1-00000.ts", "live.m3u8"];
+        names.iter().for_each(|name| fs::write(folder.path().join(name), "").unwrap());
+        let left = || names.map(|name| folder.path().join(name).exists());
+        let output = LiveOutput::parse(playlist.to_str().unwrap()).unwrap();
+        for number in [0, 1] {
+            sink(&output, &LiveSettings::default(), number).unwrap();
+        }
+        assert_eq!(left(), [true; 4], "a sink that is not started changes nothing");
+        remove_segments(&playlist);
+        assert_eq!(left(), [false, false, true, true]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use gstreamer_video as gst_video;
 
 use super::chain::Chain;
 use super::follower::{Follower, place};
+use super::hls;
 use super::output::LiveOutput;
 use super::phase::Phase;
 use super::report::{LegEvent, LegState};
@@ -54,7 +55,10 @@ pub(super) struct Sound {
 /// How a session ended.
 enum Ending {
     /// As ordered.
-    Ordered,
+    Ordered {
+        /// Why nothing was sent, where the server had not got as far.
+        unheard: Option<Loss>,
+    },
     Lost {
         loss: Loss,
         was_live: bool,
@@ -62,31 +66,37 @@ enum Ending {
 }
 
 impl Runner {
-    /// Lives until it is ordered to end; with `fail_fast`, until the first loss, which it gives back.
+    /// Lives until it is ordered to end; with `fail_fast`, until the first loss. Gives back that loss, or the last one
+    /// where no session ever stood.
     pub(super) fn run(mut self) -> Option<Loss> {
         let mut failure = None;
         if self.slot.wait_for_frame() != Order::Abort && self.slot.has_frame() {
             self.tell(LegEvent::Connecting);
-            let mut wait = WAITS[0];
-            while let Ending::Lost { loss, was_live } = self.session() {
-                self.slot.count(|stats| stats.state = LegState::Lost);
-                self.tell_lost(&loss);
-                if self.settings.fail_fast {
-                    failure = Some(loss);
-                    break;
-                }
-                if was_live {
-                    wait = WAITS[0];
-                }
-                if self.slot.wait_until(Instant::now() + wait) != Order::Go {
-                    break;
-                }
-                wait = (wait * 2).min(WAITS[1]);
-            }
+            failure = self.sessions().filter(|_| self.settings.fail_fast || self.slot.stats().sessions == 0);
         }
         self.slot.close();
         self.tell(LegEvent::Ended);
         failure
+    }
+
+    /// Session after session; why the last one does not stand, if it does not.
+    fn sessions(&mut self) -> Option<Loss> {
+        let mut wait = WAITS[0];
+        loop {
+            let (loss, was_live) = match self.session() {
+                Ending::Ordered { unheard } => return unheard,
+                Ending::Lost { loss, was_live } => (loss, was_live),
+            };
+            self.slot.count(|stats| stats.state = LegState::Lost);
+            self.tell_lost(&loss);
+            if was_live {
+                wait = WAITS[0];
+            }
+            if self.settings.fail_fast || self.slot.wait_until(Instant::now() + wait) != Order::Go {
+                return Some(loss);
+            }
+            wait = (wait * 2).min(WAITS[1]);
+        }
     }
 
     fn session(&mut self) -> Ending {
@@ -108,22 +118,36 @@ impl Runner {
             Ok(chain) => chain,
             Err(error) => return lost(Loss::new(error.to_string(), "see `moue doctor`"), false),
         };
+        if let Some(playlist) = self.output.playlist_path() {
+            hls::remove_segments(playlist);
+        }
         let mut session = match Session::start(&self.output, &self.format, chain) {
             Ok(session) => session,
             Err(loss) => return lost(loss, false),
         };
         let ending = match self.send(&mut session) {
-            Ok(Order::End) => {
-                if let Some(loss) = session.finish() {
-                    tracing::warn!(output = %self.output, "the stream was cut off at its end: {}", loss.why);
+            Ok(order) => {
+                let mut unheard = None;
+                if order == Order::End && session.flows() {
+                    if let Some(loss) = session.finish() {
+                        self.tell_lost(&loss);
+                    }
+                } else if order == Order::End {
+                    unheard = self.unheard();
                 }
-                Ending::Ordered
+                Ending::Ordered { unheard }
             }
-            Ok(_) => Ending::Ordered,
             Err(loss) => lost(loss, session.is_live()),
         };
         self.count_seen(&session);
         ending
+    }
+
+    /// Why nobody takes frames at the end: as it was told before, if it was. Clients come when they like, and so may nobody.
+    fn unheard(&self) -> Option<Loss> {
+        let told = self.lost.as_ref().map(|(_, loss)| loss.clone());
+        let is_awaited = self.output.playlist_path().is_none() && !self.output.is_listener();
+        told.or_else(|| is_awaited.then(|| Loss::unanswered(&self.output)))
     }
 
     /// Sends at a constant rate until it is ordered to end, or there is nothing to send to.

@@ -164,7 +164,7 @@ impl Session {
         is_late.then(|| Loss::silent(&self.output))
     }
 
-    /// Sends what is in it and says farewell, if anyone listens.
+    /// Sends what is in it and says farewell, if anyone listens. What is wrong with that, where something is.
     pub(super) fn finish(&self) -> Option<Loss> {
         if !self.flows() || self.source.end_of_stream().is_err() {
             return None;
@@ -174,15 +174,19 @@ impl Session {
         }
         let wait = gst::ClockTime::try_from(END_PATIENCE).unwrap_or(gst::ClockTime::SECOND);
         let types = [gst::MessageType::Eos, gst::MessageType::Error];
-        let message = self.bus.as_ref()?.timed_pop_filtered(wait, &types)?;
-        self.sorted(&message)
+        match self.bus.as_ref()?.timed_pop_filtered(wait, &types) {
+            Some(message) => self.sorted(&message),
+            None => Some(Loss::cut_off(&self.output, END_PATIENCE.as_secs_f64())),
+        }
     }
 
     /// What the pads have seen since one looked last.
     pub(super) fn seen(&self) -> Seen {
         let take = |count: &AtomicU64| count.swap(0, Relaxed);
         let Counts { bytes, encoded, encoding, .. } = &*self.counts;
-        Seen { bytes: take(bytes), encoded: take(encoded), encoding: Duration::from_nanos(take(encoding)) }
+        // What waits for a connection has gone nowhere yet.
+        let bytes = if self.flows() { take(bytes) } else { 0 };
+        Seen { bytes, encoded: take(encoded), encoding: Duration::from_nanos(take(encoding)) }
     }
 
     fn heard(&self) -> Option<Loss> {
@@ -296,6 +300,33 @@ mod tests {
         // All that was pushed was heard, but for what the encoder still holds.
         let heard = sounds.len() as u64 * 1024;
         assert!(place(FRAMES).abs_diff(heard) < 4 * 1024, "{heard} samples");
+    }
+
+    #[test]
+    fn a_farewell_that_nobody_takes_is_told() {
+        crate::elements::start().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let output = LiveOutput::parse(folder.path().join("a.m3u8").to_str().unwrap()).unwrap();
+        let format = VideoFormat::new(16, 16, FrameRate::FPS_25);
+        let info = video_info(Path::new("a"), &format).unwrap();
+        let settings = LiveSettings::default();
+        let chain = Chain::build(&output, &format, &settings, H264Encoder::X264, &info, false, 1).unwrap();
+        let mouth = chain.mouth.clone();
+        let session = Session::start(&output, &format, chain).unwrap();
+        let mut planar = Planar::new(&info, 8);
+        let (began, mut index) = (Instant::now(), 0);
+        while !session.flows() {
+            assert!(began.elapsed() < Duration::from_secs(30));
+            // The elements keep a frame or two until the next ones.
+            if session.has_room() {
+                session.push(timed(planar.buffer(&RgbImage::new(16, 16)), &format, index));
+                index += 1;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        mouth.add_probe(gst::PadProbeType::BLOCK_DOWNSTREAM, |_, _| gst::PadProbeReturn::Ok);
+        let loss = session.finish().unwrap();
+        assert!(loss.why.contains("the last frames were not taken by the disk within 1 s"), "{loss:?}");
     }
 
     /// The times of all buffers that pass a pad, in nanoseconds.

@@ -27,6 +27,19 @@ impl Loss {
         let why = format!("{} takes the connection but does not answer", output.server());
         Self::new(why, "see whether the server hangs, and whether the port is that of another service")
     }
+
+    /// The end has come, and the server has not answered yet.
+    pub(super) fn unanswered(output: &LiveOutput) -> Self {
+        let why = format!("{} had not answered when the stream ended", output.server());
+        Self::new(why, "see whether the server hangs; a run of a few frames ends before there is a connection")
+    }
+
+    /// The farewell goes unanswered.
+    pub(super) fn cut_off(output: &LiveOutput, seconds: f64) -> Self {
+        let whither = if output.kind() == LiveKind::Hls { "the disk" } else { output.server() };
+        let why = format!("the last frames were not taken by {whither} within {seconds:.0} s");
+        Self::new(why, "the stream ends a little early there; see whether it hangs, or is slow")
+    }
 }
 
 /// From what GStreamer's elements say. `was_live`: whether the session stood before.
@@ -55,6 +68,11 @@ pub(super) fn loss(output: &LiveOutput, message: &str, detail: &str, was_live: b
     if says("TLS") {
         let hint = "check the address; where TLS is missing altogether: apt-get install glib-networking";
         return Loss::new(format!("no encrypted connection to {server}: {}", after_colon(message)), hint);
+    }
+    if output.is_listener() && !was_live {
+        // The sink cannot say why: a port that is taken and one that is not ours look the same.
+        let why = format!("cannot listen at {server}: another program may have the port");
+        return Loss::new(why, "choose another port, and none below 1024, which are the administrator's");
     }
     if says("stream already exists") || says("Already publishing") {
         return Loss::new(
@@ -137,6 +155,15 @@ mod tests {
         assert!(loss(&caller, message, "", false).why.contains("nothing answers at host:7001"));
         let message = "Failed to write to SRT socket: Error on SRT socket: Unknown or erroneous";
         assert!(loss(&caller, message, "", true).why.contains("closed the connection"));
+        let listener = LiveOutput::parse("srt://:7001?mode=listener").unwrap();
+        for message in ["GStreamer error: state change failed and some element failed", "Permission denied"] {
+            let loss = loss(&listener, message, "Failed to start", false);
+            assert!(
+                loss.why.contains("cannot listen at :7001: another program") && loss.hint.contains("1024"),
+                "{loss:?}"
+            );
+        }
+        assert!(loss(&listener, "something new", "", true).why.contains("something new"));
         let playlist = LiveOutput::parse("a.m3u8").unwrap();
         assert!(loss(&playlist, "x", "write: No space left on device", true).why.contains("disk is full"));
         assert!(loss(&playlist, "cannot open", "", true).why.contains("cannot open"));
