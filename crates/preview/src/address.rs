@@ -1,7 +1,7 @@
 //! Where a page is to be had.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 
 use crate::PreviewError;
 use crate::token::Token;
@@ -89,15 +89,17 @@ impl PreviewAddress {
         Ok((listener, token))
     }
 
-    /// What a browser on this machine opens; the path begins with a slash.
-    pub(crate) fn url(&self, port: u16, path: &str, token: Option<&Token>) -> String {
+    /// What a browser on this machine opens, where the server listens at `bound`; the path begins with a slash.
+    pub(crate) fn url(&self, bound: SocketAddr, path: &str, token: Option<&Token>) -> String {
         let host = match &self.host {
             // Nobody can open "any address".
             Host::Ip(IpAddr::V4(Ipv4Addr::UNSPECIFIED)) => LOOPBACK,
             Host::Ip(IpAddr::V6(Ipv6Addr::UNSPECIFIED)) => Host::Ip(Ipv6Addr::LOCALHOST.into()),
+            // Without a token, a name that others could have too is not answered.
+            Host::Name(_) if token.is_none() => Host::Ip(bound.ip()),
             host => host.clone(),
         };
-        let authority = Self { host, port, token: None }.authority();
+        let authority = Self { host, port: bound.port(), token: None }.authority();
         match token {
             Some(token) => format!("http://{authority}{path}?token={}", token.as_str()),
             None => format!("http://{authority}{path}"),

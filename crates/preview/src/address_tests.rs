@@ -65,11 +65,16 @@ fn elsewhere_than_on_the_loopback_there_is_a_token() {
 #[test]
 fn urls_can_be_opened() {
     let token = Token::parse("sixteen-letters_").unwrap();
-    let url = |text: &str, token: Option<&Token>| parse(text).url(81, "/", token);
+    // Debian lets the host's name stand for 127.0.1.1.
+    let bound = "127.0.1.1:81".parse().unwrap();
+    let url = |text: &str, token: Option<&Token>| parse(text).url(bound, "/", token);
     assert_eq!(url("preview://127.0.0.1:80", None), "http://127.0.0.1:81/");
     assert_eq!(url("preview://[::1]", None), "http://[::1]:81/");
     assert_eq!(url("preview://0.0.0.0", Some(&token)), "http://127.0.0.1:81/?token=sixteen-letters_");
     assert_eq!(url("preview://[::]", None), "http://[::1]:81/");
+    // A server without a token answers to no name but localhost.
+    assert_eq!(url("preview://studio:80", None), "http://127.0.1.1:81/");
+    assert_eq!(url("preview://studio:80", Some(&token)), "http://studio:81/?token=sixteen-letters_");
 }
 
 #[test]

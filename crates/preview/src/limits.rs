@@ -19,7 +19,8 @@ pub struct Limits {
     pub message_bytes: usize,
     /// How long a request's header may take to come.
     pub header_wait: Duration,
-    /// How long a page may take nothing, or say nothing, before it counts as gone.
+    /// How long a page may take nothing, or say nothing, before it counts as gone; and how long any other connection
+    /// may last.
     pub silence: Duration,
 }
 

@@ -36,9 +36,10 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn open(address: &PreviewAddress, hub: Option<Arc<Hub>>, limits: Limits) -> Result<Self, PreviewError> {
         let (listener, token) = address.listen()?;
-        let port = listener.local_addr().map_err(PreviewError::system("the system does not tell the port"))?.port();
+        let bound = listener.local_addr().map_err(PreviewError::system("the system does not tell the port"))?;
+        let port = bound.port();
         let path = if hub.is_some() { "/" } else { "/metrics" };
-        let url = address.url(port, path, token.as_ref());
+        let url = address.url(bound, path, token.as_ref());
         let door = Door { token, cookie: format!("moue_{port}"), name: address.name(port) };
         let (end, ending) = watch::channel(false);
         let site = Arc::new(Site::new(hub, door, limits, ending));
@@ -127,6 +128,8 @@ fn refuse(stream: &TcpStream) {
     );
 }
 
+/// Serves a connection until it closes, becomes a page, or has had its time: who asks and takes no answers would keep
+/// its place for ever.
 async fn connection(stream: TcpStream, router: Router, site: Arc<Site>, _permit: OwnedSemaphorePermit) {
     // Small messages go out at once; where the system refuses that, they come a little later.
     let _ = stream.set_nodelay(true);
@@ -138,10 +141,16 @@ async fn connection(stream: TcpStream, router: Router, site: Arc<Site>, _permit:
         .with_upgrades();
     tokio::pin!(served);
     let result = tokio::select! {
-        result = &mut served => result,
-        () = site.ended() => {
+        result = &mut served => Ok(result),
+        () = site.ended() => Err(()),
+        () = tokio::time::sleep(site.limits.silence) => Err(()),
+    };
+    let result = match result {
+        Ok(result) => result,
+        Err(()) => {
             served.as_mut().graceful_shutdown();
-            served.await
+            // What does not end by itself is cut when it is dropped.
+            tokio::time::timeout(GRACE, served).await.unwrap_or(Ok(()))
         }
     };
     if let Err(error) = result {

@@ -204,6 +204,29 @@ fn who_does_not_finish_a_request_is_cut_off() {
 }
 
 #[test]
+fn who_asks_and_takes_no_answers_is_cut_off() {
+    let limits =
+        Limits { connections: 1, requests_per_second: 1e6, silence: Duration::from_millis(200), ..Limits::default() };
+    let preview = open_with("preview://", limits);
+    let url = preview.url();
+    let mut stream = connect(url);
+    stream.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
+    let request = format!("GET /main.js HTTP/1.1\r\nhost: {}\r\n\r\n", authority(url));
+    // Until the server's answers have nowhere to go.
+    while stream.write_all(request.as_bytes()).is_ok() {}
+    // It is still open here, and there is room for one alone.
+    wait_for("room", || {
+        let mut stream = connect(url);
+        let request = format!("GET / HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", authority(url));
+        let mut told = Vec::new();
+        stream.write_all(request.as_bytes()).is_ok()
+            && stream.read_to_end(&mut told).is_ok()
+            && told.starts_with(b"HTTP/1.1 200")
+    });
+    drop(stream);
+}
+
+#[test]
 fn a_port_that_is_taken_is_told_and_free_again_afterwards() {
     let first = open("preview://");
     let address = PreviewAddress::parse(&format!("preview://{}", authority(first.url()))).unwrap();
