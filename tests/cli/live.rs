@@ -27,7 +27,10 @@ pub struct Running {
 
 impl Running {
     pub fn start(bench: &Bench, arguments: &[&str]) -> Self {
-        let mut command = bench.command(arguments);
+        Self::of(&mut bench.command(arguments))
+    }
+
+    pub fn of(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (stderr, said) = (child.stderr.take().unwrap(), Arc::new(Mutex::new(String::new())));
         let heard = Arc::clone(&said);
@@ -54,7 +57,7 @@ impl Running {
         });
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
@@ -131,6 +134,17 @@ fn a_file_has_every_frame_whatever_the_server_does() {
 }
 
 #[test]
+fn a_stream_that_never_was_is_a_failure_and_the_file_is_there() {
+    let (bench, server) = (Bench::new(), Server::down());
+    bench.write("long.csv", motion(1.0).as_bytes());
+    let address = server.address("live");
+    let ran = bench.run(&[&["animate", "me.png", "long.csv", "-o", &address, "-o", "a.mp4"], &SMALL[..2]].concat());
+    ran.failed(1, &["error: rtmp://", "nothing listens", "hint: ", "wrote a.mp4, 26 frames"]);
+    assert!(!ran.stderr.contains("streamed"), "{}", ran.stderr);
+    assert_eq!(frames(&bench.path("a.mp4")), 26);
+}
+
+#[test]
 fn fail_fast_ends_instead_and_the_file_has_what_there_was() {
     let (bench, server) = (Bench::new(), Server::down());
     bench.write("long.csv", motion(60.0).as_bytes());
@@ -147,15 +161,26 @@ fn fail_fast_ends_instead_and_the_file_has_what_there_was() {
 fn a_loop_goes_on_until_it_is_stopped() {
     let bench = Bench::new();
     let arguments = ["animate", "me.png", "motion.csv", "--loop", "-o", "web.m3u8", "-o", "a.mp4"];
+    let began = Instant::now();
     let mut running = Running::start(&bench, &[&arguments, &SMALL[..3]].concat());
     running.wait_for("web.m3u8: live");
     // Longer than the motion, which has 11 frames.
     let playlist = bench.path("web.m3u8");
     let segments = || std::fs::read_to_string(&playlist).unwrap_or_default().matches("#EXTINF").count();
     wait_for("three segments", || segments() >= 3);
+    wait_for("the file", || bench.path("a.mp4").exists());
+    let on_air = Instant::now();
+    let before = segments();
+    wait_for("more segments", || segments() >= (before + 2).min(6));
+    thread::sleep(Duration::from_secs(1));
+    let on_air = on_air.elapsed();
     running.signal("INT");
     let ran = running.end();
-    assert_eq!(ran.succeeded().json()["frames"], 11);
+    let summary = ran.succeeded().json();
+    assert_eq!(summary["frames"], 11);
+    let seconds = summary["seconds"].as_f64().unwrap();
+    assert!(seconds + on_air.as_secs_f64() < began.elapsed().as_secs_f64(), "the time of one pass: {seconds}");
+    assert_eq!(ran.stderr.matches("11/11 frames").count(), 1, "{}", ran.stderr);
     assert_eq!(frames(&bench.path("a.mp4")), 11, "files get it once");
     assert!(frames(&playlist) > 50);
 }

@@ -1,11 +1,13 @@
 //! The preview page of a real run, in a real browser.
 
+use std::process::{Command, Stdio};
+
 use image::RgbImage;
 use serde_json::json;
 
 use self::chromium::{Browser, base64};
 use crate::{
-    harness::{Bench, motion},
+    harness::{Bench, PROGRAM, motion},
     live::{Running, rtmp::wait_for},
 };
 
@@ -85,6 +87,33 @@ fn a_pose_that_was_found_on_the_page_is_a_storyboards() {
     browser.evaluate("document.getElementById('stop').click()");
     let ran = running.end();
     assert_eq!(ran.code, 0, "{}", ran.stderr);
+}
+
+#[test]
+fn a_file_that_fails_while_the_page_goes_on_is_told_at_once() {
+    let bench = Bench::new();
+    bench.write("long.csv", motion(6.0).as_bytes());
+    // As good as a disk that is full after 8 kB.
+    let limited = format!("trap '' XFSZ; ulimit -f 8; exec {PROGRAM} \"$@\"");
+    let mut command = Command::new("bash");
+    command.args(["-c", &limited, "moue", "animate", "me.png", "long.csv", "--size", "200x200", "-o", "preview://"]);
+    command.args(["-o", "a.mkv", "--metrics", "127.0.0.1:0"]).current_dir(bench.path("")).stdin(Stdio::null());
+    let mut running = Running::of(command.env("NO_COLOR", "1"));
+    let numbers = url(&mut running, "metrics");
+    running.wait_for("a.mkv: the disk is full");
+    assert!(!running.said().contains("error: "), "{}", running.said());
+    let state = |state: &str| {
+        let text = metrics(&numbers);
+        let mut lines = text.lines().filter(|line| line.starts_with("moue_leg_state{leg=\"a.mkv\""));
+        lines.any(|line| line.ends_with(&format!("state=\"{state}\"}} 1.0")))
+    };
+    wait_for("the state", || state("failed"));
+    running.wait_for("on air until");
+    assert!(state("failed") && !running.said().contains("finished; on air"), "{}", running.said());
+    running.signal("INT");
+    let ran = running.end();
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("error: a.mkv: the disk is full") && ran.stderr.contains("hint: "), "{}", ran.stderr);
 }
 
 /// Runs a script, and waits for the picture of the pose that it leads to.

@@ -125,24 +125,27 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
     let frames =
         Frames { range: range.clone(), workers: job.workers.unwrap_or_else(default_workers).max(1), asked: &asked_of };
     let measurement = job.measure_every.map(|every| Measurement::new(every, &tracker, place));
-    let render =
-        |sinks, measurement| stages::run(&frames, &*renderer, sinks, broadcast.as_ref(), measurement, observer, token);
-    let (outcome, finishing, files) = Broadcast::around(broadcast.as_ref(), observer, token, || {
-        let outcome = render(sinks, measurement.as_ref())?;
+    let render = |sinks, measurement, observer: &dyn Observer| {
+        stages::run(&frames, &*renderer, sinks, broadcast.as_ref(), measurement, observer, token)
+    };
+    let (outcome, [finishing, worked], files) = Broadcast::around(broadcast.as_ref(), observer, token, || {
+        let outcome = render(sinks, measurement.as_ref(), observer)?;
         observer.finishing();
         let finishing = Instant::now();
-        let files = finish(outcome.sinks, token)?;
-        let finishing = finishing.elapsed();
+        let goes_on = broadcast.as_ref().is_some_and(|broadcast| broadcast.goes_on(token));
+        let files = finish(outcome.sinks, job, outcome.frames, broadcast.as_ref(), goes_on, observer, token)?;
+        // What goes on air after that is no work on the files.
+        let times = [finishing.elapsed(), began.elapsed()];
         if broadcast.as_ref().is_some_and(|broadcast| broadcast.goes_on(token)) {
-            observer.on_air(job.files().len());
+            observer.on_air(files.iter().filter(|file| file.is_ok()).count());
         }
         while broadcast.as_ref().is_some_and(|broadcast| broadcast.plays_again(token)) {
-            match render(Vec::new(), None) {
+            match render(Vec::new(), None, &()) {
                 Err(AnimationError::Interrupted) => break,
                 outcome => outcome?,
             };
         }
-        Ok::<_, AnimationError>(((outcome.frames, outcome.report), finishing, files))
+        Ok::<_, AnimationError>(((outcome.frames, outcome.report), times, files))
     })?;
     for queue in &outcome.1.channels {
         tracing::debug!(
@@ -175,7 +178,7 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
         frames: outcome.0,
         interrupted: outcome.0 < total,
         finishing,
-        seconds: began.elapsed().as_secs_f64(),
+        seconds: worked.as_secs_f64(),
         written,
         failures,
         live,
@@ -384,11 +387,18 @@ fn heard(soundtrack: &Soundtrack, seconds: f64, observer: &dyn Observer) -> Resu
     Ok(cues)
 }
 
-/// Completes all outputs at once: encoders that still hold frames work side by side.
+/// Completes all outputs at once: encoders that still hold frames work side by side. Those that fail only now are told
+/// of, so that whoever watches knows; `goes_on`: whether there will be time for that.
 pub(crate) fn finish(
     sinks: Vec<Filled>,
+    job: &AnimateJob,
+    frames: u64,
+    broadcast: Option<&Broadcast>,
+    goes_on: bool,
+    observer: &dyn Observer,
     token: &CancelToken,
 ) -> Result<Vec<Result<Written, MediaError>>, AnimationError> {
+    let are_told: Vec<bool> = sinks.iter().map(Result::is_err).collect();
     if token.is_aborting() {
         return Err(AnimationError::Interrupted);
     }
@@ -404,7 +414,16 @@ pub(crate) fn finish(
     });
     outcome?;
     let take = |slot: Mutex<Option<_>>| slot.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(results.into_iter().filter_map(take).collect())
+    let files: Vec<_> = results.into_iter().filter_map(take).collect();
+    for (((name, _), file), is_told) in job.files().iter().zip(&files).zip(are_told) {
+        if let (Err(error), false) = (file, is_told) {
+            stages::tell_failure(name, frames, error, goes_on, broadcast, observer);
+        }
+    }
+    if let Some(broadcast) = broadcast {
+        broadcast.files_done();
+    }
+    Ok(files)
 }
 
 fn default_workers() -> usize {

@@ -174,13 +174,12 @@ pub(crate) fn run(
             takers.push(frames);
             let pool = pool.clone();
             scope.stage(&format!("write {name}"), move |_| {
-                let written = write(
-                    sink,
-                    &to_write,
-                    &pool,
-                    |rendered| rendered.frame,
-                    || takers_left.fetch_sub(1, Ordering::Relaxed),
-                )?;
+                let failed = |frames, error: &_| {
+                    let is_last = takers_left.fetch_sub(1, Ordering::Relaxed) == 1;
+                    let goes_on = !is_last || broadcast.is_some_and(Broadcast::is_watched);
+                    tell_failure(&name, frames, error, goes_on, broadcast, observer);
+                };
+                let written = write(sink, &to_write, &pool, |rendered| rendered.frame, failed)?;
                 *lock(kept) = Some(written);
                 Ok(())
             });
@@ -235,28 +234,52 @@ pub(crate) fn run(
     Ok(Outcome { frames, sinks, report })
 }
 
-/// Writes all frames. When that fails, the sink is dropped, which leaves no file, and the others go on without it. It is
-/// dropped too when the run is torn down.
-pub(crate) fn write<T, R>(
+/// Writes all frames. When that fails, the sink is dropped, which leaves no file, `failed` is told how many frames it had
+/// and why, and the others go on without it. It is dropped too when the run is torn down.
+pub(crate) fn write<T>(
     mut sink: Box<dyn Sink>,
     items: &Receiver<T>,
     pool: &Pool<RgbImage>,
     frame: impl Fn(T) -> Arc<RgbImage>,
-    failed: impl FnOnce() -> R,
+    failed: impl FnOnce(u64, &MediaError),
 ) -> Result<Filled, StageError> {
+    let mut frames = 0;
     while let Some(item) = items.recv()? {
         let frame_of_item = frame(item);
         if let Err(error) = sink.write(&frame_of_item) {
             drop(sink);
-            failed();
+            failed(frames, &error);
             while let Some(item) = items.recv()? {
                 pool.give_shared(frame(item));
             }
             return Ok(Err(error));
         }
+        frames += 1;
         pool.give_shared(frame_of_item);
     }
     Ok(Ok(sink))
+}
+
+/// Tells of a file that has failed when it happens: the run's end, with the whole error, may be far away. `goes_on`:
+/// whether others are left, without which the run ends now.
+pub(crate) fn tell_failure(
+    name: &str,
+    frames: u64,
+    error: &MediaError,
+    goes_on: bool,
+    broadcast: Option<&Broadcast>,
+    observer: &dyn Observer,
+) {
+    let text = error.to_string();
+    let reason = text.lines().next().unwrap_or_default();
+    if let Some(broadcast) = broadcast {
+        // The name stands beside it there.
+        let alone = reason.strip_prefix(name).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(reason);
+        broadcast.file_failed(name, frames, alone);
+    }
+    if goes_on {
+        observer.note(reason);
+    }
 }
 
 /// Locks what stays meaningful even if a holder panicked.

@@ -38,7 +38,8 @@ Exit codes:
   0    done
   1    something failed; the last lines on stderr say what, where and what to do
   2    the command line asks for something that cannot be
-  130  interrupted (Ctrl-C), whether files were finished or not";
+  130  interrupted (Ctrl-C), whether files were finished or not; what was played to its end and only went on after it
+       (--loop, a page) is done: 0";
 
 /// Animates a portrait by its expression.
 #[derive(Debug, Parser)]

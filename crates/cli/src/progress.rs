@@ -117,6 +117,9 @@ impl Progress {
     }
 
     fn at(&self, done: u64) {
+        if self.lock().is_none() {
+            return;
+        }
         match &self.form {
             Form::Silent => {}
             Form::Lines => self.line(done),
@@ -225,6 +228,9 @@ impl Observer for Progress {
     }
 
     fn on_air(&self, files: usize) {
+        // What is played once more is no progress, and there is no end to measure it by.
+        *self.lock() = None;
+        self.end();
         match files {
             0 => self.say("on air until Ctrl-C"),
             1 => self.say("the file is finished; on air until Ctrl-C"),
@@ -340,6 +346,20 @@ mod tests {
             [clock(0.4), clock(59.6), clock(200.0), clock(3725.0), clock(f64::INFINITY)],
             ["0 s", "1:00", "3:20", "1:02:05", "277777:46:40"]
         );
+    }
+
+    #[test]
+    fn what_is_on_air_makes_no_progress() {
+        let bar = ProgressBar::hidden();
+        let progress = Progress { form: Form::Bar(bar.clone()), ..Progress::new(Printer::new(true), false) };
+        progress.started(10);
+        progress.rendered(10);
+        assert_eq!((bar.position(), bar.is_finished()), (10, false));
+        progress.on_air(1);
+        // A film counts all passes together.
+        progress.rendered(20);
+        assert_eq!((bar.position(), bar.is_finished()), (10, true));
+        assert!(progress.lock().is_none(), "no line either");
     }
 
     #[test]

@@ -93,7 +93,7 @@ function stateCell(leg) {
   return td;
 }
 
-const count = value => cell(value.toLocaleString('en'), 'n');
+const count = value => cell(value === null ? '–' : value.toLocaleString('en'), 'n');
 const queue = queue => (queue ? `${queue.depth}/${queue.capacity}` : '–');
 const share = value => `${Math.round(value * 100)} %`;
 const plain = value => (Number.isInteger(value) ? String(value) : value.toFixed(2));

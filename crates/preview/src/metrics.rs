@@ -97,8 +97,8 @@ impl Families<'_> {
         self.gauge("stage_queue_depth", "Items that wait for the stage", None, each(depth))?;
         let capacity = |stage: &StageStatus| Some(stage.queue?.capacity as f64);
         self.gauge("stage_queue_capacity", "Items that can wait for the stage", None, each(capacity))?;
-        self.counter("stage_frames_in", "Frames that went in", each(|stage| Some(stage.frames_in as f64)))?;
-        self.counter("stage_frames_out", "Frames that came out", each(|stage| Some(stage.frames_out as f64)))
+        self.counter("stage_frames_in", "Frames that went in", each(|stage| Some(stage.frames_in? as f64)))?;
+        self.counter("stage_frames_out", "Frames that came out", each(|stage| Some(stage.frames_out? as f64)))
     }
 
     fn legs(&mut self, legs: &[LegStatus]) -> fmt::Result {
@@ -206,12 +206,13 @@ mod tests {
     #[test]
     fn every_number_has_a_line() {
         let stage = StageStatus { name: "render".to_owned(), threads: 2, busy: 0.75, ..StageStatus::default() };
+        let counted = StageStatus { name: "hand out".to_owned(), frames_out: Some(7), ..StageStatus::default() };
         let status = Status {
             playback: Playback::Playing,
             fps: 24.5,
             rendered: 100,
             latency: Some(Duration::from_millis(40)),
-            stages: vec![stage],
+            stages: vec![stage, counted],
             legs: vec![leg("rtmp://127.0.0.1/live/\"x\"\n")],
             ..Status::default()
         };
@@ -224,6 +225,7 @@ mod tests {
             "moue_playback{state=\"paused\"} 0.0",
             "moue_latency_seconds 0.04",
             "moue_stage_busy_share{stage=\"render\"} 0.75",
+            "moue_stage_frames_out_total{stage=\"hand out\"} 7.0",
             "moue_leg_state{leg=\"rtmp://127.0.0.1/live/\\\"x\\\"\\n\",kind=\"rtmp\",state=\"lost\"} 1.0",
             "moue_leg_frames_in_total{leg=\"preview\",kind=\"rtmp\"} 12.0",
             "moue_leg_frames_repeated_total{leg=\"preview\",kind=\"rtmp\"} 3.0",
@@ -232,6 +234,8 @@ mod tests {
         ] {
             assert!(text.lines().any(|one| one == line), "{line}\n\n{text}");
         }
+        let unknown = "stage_frames_out_total{stage=\"render\"";
+        assert!(!text.contains("stage_frames_in_total{") && !text.contains(unknown), "{text}");
         assert!(!text.contains("stage_queue_depth{") && !text.contains("leg_latency_seconds{"), "{text}");
         assert!(text.ends_with("# EOF\n"));
     }

@@ -61,10 +61,10 @@ pub struct StageStatus {
     pub busy: f64,
     /// What waits for it, where it has a queue.
     pub queue: Option<Queue>,
-    /// Frames that went in.
-    pub frames_in: u64,
-    /// Frames that came out.
-    pub frames_out: u64,
+    /// Frames that went in, where that is known.
+    pub frames_in: Option<u64>,
+    /// Frames that came out, where that is known.
+    pub frames_out: Option<u64>,
 }
 
 /// Where an output is in its life.

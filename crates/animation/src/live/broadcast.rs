@@ -12,7 +12,7 @@ use moue_preview::{Controls, MetricsServer, Playback, PoseRenderer, Preview, Sce
 use moue_timeline::Channel;
 
 use super::pacer::Pacer;
-use super::status::{Gauge, Parts};
+use super::status::{Fates, Gauge, Parts};
 use super::transport::Transport;
 use super::{LiveJob, LiveSummary};
 use crate::stages::lock;
@@ -52,6 +52,7 @@ pub struct Broadcast {
     page: Option<Preview>,
     metrics: Option<MetricsServer>,
     files: Vec<(String, String)>,
+    fates: Mutex<Fates>,
     transport: Transport,
     /// None where nobody watches, and frames need not wait.
     pacer: Option<Mutex<Pacer>>,
@@ -96,6 +97,14 @@ impl Leg {
             (Ok(stats), life) => *life = Life::Ended(stats, None),
             (Err(error), Life::Ended(_, failure)) => *failure = Some(error.to_string()),
             (Err(_), Life::Open(_)) => {}
+        }
+    }
+
+    /// Whether it has ended by itself, and the run is not to outlive it.
+    fn has_failed(&self) -> bool {
+        match &*self.lock() {
+            Life::Open(open) => self.fails_fast && open.stats().state == LegState::Ended,
+            Life::Ended(..) => false,
         }
     }
 
@@ -161,6 +170,7 @@ impl Broadcast {
             page,
             metrics,
             files: programme.files,
+            fates: Mutex::default(),
             transport: Transport::new(job.is_repeating),
             pacer: job.is_live().then(|| Mutex::new(Pacer::new(format.rate))),
             events: Mutex::new(events),
@@ -205,9 +215,10 @@ impl Broadcast {
         stays && !self.is_over() && !token.is_finishing()
     }
 
-    /// At the end of what is played: whether it is to be played once more. With a page, that is for those who look at it
-    /// to say, and is waited for.
+    /// At the end of what is played, when files are complete: whether it is to be played once more. With a page, that is
+    /// for those who look at it to say, and is waited for.
     pub fn plays_again(&self, token: &CancelToken) -> bool {
+        self.files_done();
         self.is_waiting.store(true, Ordering::Relaxed);
         let again = loop {
             if token.is_finishing() || self.is_over() {
@@ -223,6 +234,16 @@ impl Broadcast {
         };
         self.is_waiting.store(false, Ordering::Relaxed);
         again
+    }
+
+    /// A file gets no more frames than those.
+    pub fn file_failed(&self, name: &str, frames: u64, reason: &str) {
+        lock(&self.fates).fail(name, frames, reason);
+    }
+
+    /// All files that have not failed are complete.
+    pub fn files_done(&self) {
+        lock(&self.fates).complete();
     }
 
     /// Looks at that run from now on.
@@ -252,9 +273,6 @@ impl Broadcast {
         for leg in &self.legs {
             let Life::Open(open) = &*leg.lock() else { continue };
             open.show(frame, asked.index)?;
-            if leg.fails_fast && open.stats().state == LegState::Ended {
-                self.has_failed.store(true, Ordering::Relaxed);
-            }
         }
         if let Some(page) = &self.page {
             let Asked { index, expression, flame } = asked;
@@ -286,6 +304,9 @@ impl Broadcast {
             let is_closed = self.is_closed.load(Ordering::Acquire);
             if is_closed || token.is_finishing() {
                 self.end();
+            } else if self.legs.iter().any(Leg::has_failed) {
+                // Here, and not with a frame: while the page waits, there are none.
+                self.has_failed.store(true, Ordering::Relaxed);
             }
             if is_closed || told.elapsed() >= STATUS {
                 told = Instant::now();
@@ -309,6 +330,7 @@ impl Broadcast {
             let (stats, failure) = leg.told();
             (leg.output.to_string(), leg.output.kind().to_string(), stats, failure)
         };
+        let fates = lock(&self.fates);
         let status = gauge.status(Parts {
             playback: match () {
                 () if is_closed || self.is_waiting.load(Ordering::Relaxed) => Playback::Ended,
@@ -322,8 +344,10 @@ impl Broadcast {
             latency,
             report: &report,
             files: &self.files,
+            fates: &fates,
             streams: self.legs.iter().map(stream).collect(),
         });
+        drop(fates);
         if let Some(page) = &self.page {
             page.status(status.clone());
         }
@@ -360,3 +384,7 @@ impl Drop for Closer<'_> {
         self.0.is_closed.store(true, Ordering::Release);
     }
 }
+
+#[cfg(test)]
+#[path = "broadcast_tests.rs"]
+mod tests;

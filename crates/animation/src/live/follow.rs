@@ -61,13 +61,14 @@ pub(crate) fn follow(
         most,
         asked: &|track, index| asked(job, track.unwrap_or(&calm), 0.0, &measured, index),
     };
-    let (performed, finishing, files) = Broadcast::around(Some(&broadcast), observer, token, || {
+    let (performed, [finishing, worked], files) = Broadcast::around(Some(&broadcast), observer, token, || {
         let performed = performance.run(sinks, &broadcast, observer, token)?;
         observer.finishing();
         let finishing = Instant::now();
         let (sinks, rest) = (performed.sinks, (performed.frames, performed.report, performed.driver));
-        let files = finish(sinks, token)?;
-        Ok::<_, AnimationError>((rest, finishing.elapsed(), files))
+        let files = finish(sinks, job, rest.0, Some(&broadcast), false, observer, token)?;
+        // The farewell to those who watch takes its own time.
+        Ok::<_, AnimationError>((rest, [finishing.elapsed(), began.elapsed()], files))
     })?;
     let (frames, report, driver) = performed;
     if let Some(broke) = &driver.broke {
@@ -95,7 +96,7 @@ pub(crate) fn follow(
         frames,
         interrupted: token.is_finishing(),
         finishing,
-        seconds: began.elapsed().as_secs_f64(),
+        seconds: worked.as_secs_f64(),
         written,
         failures,
         live,

@@ -10,7 +10,7 @@ use moue_timeline::{Expression, FlameExpression, FrameRate, Track};
 
 use super::driver::{Driver, DriverReport};
 use crate::renderer::{Asked, BatchObserver};
-use crate::stages::{Filled, NamedSink, Shelf, Steps, WAITING_FRAMES, lock, write};
+use crate::stages::{Filled, NamedSink, Shelf, Steps, WAITING_FRAMES, lock, tell_failure, write};
 use crate::{AnimationError, Broadcast, Observer, Renderer};
 
 /// What is played, and how.
@@ -54,7 +54,7 @@ impl Performance<'_> {
         let (this, done_inside) = (&self, &done);
         let ((), report) = moue_engine::run(token, |scope| {
             broadcast.watch(scope.monitor());
-            let takers = files(scope, sinks, &kept, &pool);
+            let takers = files(scope, sinks, &kept, &pool, broadcast, observer);
             scope.stage("perform", move |stage| {
                 let (mut playing, steps) = (Playing::new(), Steps { observer, token });
                 let began = Instant::now();
@@ -110,6 +110,8 @@ fn files<'scope>(
     sinks: Vec<NamedSink>,
     kept: &'scope [Shelf],
     pool: &Pool<RgbImage>,
+    broadcast: &'scope Broadcast,
+    observer: &'scope dyn Observer,
 ) -> Vec<moue_engine::Sender<Arc<RgbImage>>> {
     let mut takers = Vec::new();
     for ((name, sink), kept) in sinks.into_iter().zip(kept) {
@@ -117,7 +119,9 @@ fn files<'scope>(
         takers.push(frames);
         let pool = pool.clone();
         scope.stage(&format!("write {name}"), move |_| {
-            let written = write(sink, &to_write, &pool, |frame| frame, || ())?;
+            // What is watched goes on.
+            let failed = |frames, error: &_| tell_failure(&name, frames, error, true, Some(broadcast), observer);
+            let written = write(sink, &to_write, &pool, |frame| frame, failed)?;
             *lock(kept) = Some(written);
             Ok(())
         });

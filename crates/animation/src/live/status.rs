@@ -21,6 +21,25 @@ pub(super) struct Gauge {
     files: HashMap<String, LegStatus>,
 }
 
+/// What has become of files.
+#[derive(Debug, Default)]
+pub(super) struct Fates {
+    /// Those that failed, by their names: frames that were written, and why no more.
+    failed: HashMap<String, (u64, String)>,
+    /// Whether the others are complete.
+    are_done: bool,
+}
+
+impl Fates {
+    pub(super) fn fail(&mut self, name: &str, frames: u64, reason: &str) {
+        self.failed.insert(name.to_owned(), (frames, reason.to_owned()));
+    }
+
+    pub(super) fn complete(&mut self) {
+        self.are_done = true;
+    }
+}
+
 /// What a [`Status`] is made of.
 pub(super) struct Parts<'a> {
     pub playback: Playback,
@@ -31,6 +50,7 @@ pub(super) struct Parts<'a> {
     pub report: &'a Report,
     /// Files: their names and kinds.
     pub files: &'a [(String, String)],
+    pub fates: &'a Fates,
     /// Streams: names, kinds, counts, and why they failed.
     pub streams: Vec<(String, String, LegStats, Option<String>)>,
 }
@@ -43,13 +63,14 @@ impl Gauge {
             Some((then, before)) => ((now - then).as_secs_f64(), parts.rendered.saturating_sub(before)),
             None => (0.0, 0),
         };
-        let report = parts.report;
-        let stages = report.stages.iter().filter(|stage| !stage.name.starts_with(WRITE));
-        let stages = stages.map(|stage| self.stage(stage, report, seconds)).collect();
-        let files = parts.files.iter().map(|(name, kind)| self.file(name, kind, report, seconds));
+        let stages = parts.report.stages.iter().filter(|stage| !stage.name.starts_with(WRITE));
+        let stages = stages.map(|stage| self.stage(stage, &parts, seconds)).collect();
+        let files = parts.files.iter().map(|(name, kind)| self.file(name, kind, &parts, seconds));
         let mut legs: Vec<LegStatus> = files.collect();
-        for (name, kind, stats, failure) in parts.streams {
-            legs.push(self.stream(name, kind, &stats, failure, seconds));
+        for (index, (name, kind, stats, failure)) in parts.streams.into_iter().enumerate() {
+            // Two streams may be shown as the same, without their secrets.
+            let busy = self.busy(format!("leg {index}"), stats.encoding, 1, seconds);
+            legs.push(stream(name, kind, &stats, failure, busy));
         }
         Status {
             playback: parts.playback,
@@ -64,93 +85,101 @@ impl Gauge {
     }
 
     /// The share of the last `seconds` in which something worked, of which `worked` is known since the start.
-    fn busy(&mut self, name: &str, worked: Duration, threads: usize, seconds: f64) -> f64 {
-        let before = self.worked.insert(name.to_owned(), worked);
+    fn busy(&mut self, who: String, worked: Duration, threads: usize, seconds: f64) -> f64 {
+        let before = self.worked.insert(who, worked);
         // A run that begins anew counts from 0 again.
         let lately = worked.saturating_sub(before.unwrap_or_default()).as_secs_f64();
         let most = seconds * threads.max(1) as f64;
         if most > 0.0 { (lately / most).clamp(0.0, 1.0) } else { 0.0 }
     }
 
-    fn stage(&mut self, stage: &moue_engine::StageStats, report: &Report, seconds: f64) -> StageStatus {
-        // Each stage reads the queue after the one that the stage before it writes.
-        let queue = |name: &str| report.channel(name);
-        let (into, out) = match stage.name.as_str() {
-            "sample" | "frames" => (None, queue("asked")),
-            "render" | "draw" => (queue("asked"), queue("rendered").or(queue("drawn"))),
-            "hand out" => (queue("rendered").or(queue("drawn")), None),
-            "measure" => (queue("to measure"), None),
-            _ => (None, None),
+    fn stage(&mut self, stage: &moue_engine::StageStats, parts: &Parts<'_>, seconds: f64) -> StageStatus {
+        let queue = |name: &str| parts.report.channel(name);
+        let shown = Some(parts.rendered);
+        // Queues hold batches of frames, and begin anew with every pass: what goes through them is no count of frames
+        // since the start. What was handed out was counted.
+        let (into, frames_in, frames_out) = match stage.name.as_str() {
+            "render" | "draw" => (queue("asked"), None, None),
+            "hand out" => (queue("rendered").or(queue("drawn")), shown, shown),
+            "perform" => (None, None, shown),
+            // It gets single frames, in the first pass alone.
+            "measure" => {
+                let queue = queue("to measure");
+                (queue, queue.map(|queue| queue.received), queue.map(|queue| queue.received))
+            }
+            _ => (None, None, None),
         };
         StageStatus {
             name: stage.name.clone(),
             threads: stage.threads,
-            busy: self.busy(&stage.name, stage.busy, stage.threads, seconds),
+            busy: self.busy(format!("stage {}", stage.name), stage.busy, stage.threads, seconds),
             queue: into.map(|queue| Queue { depth: queue.depth, capacity: queue.capacity }),
-            frames_in: into.map_or(0, |queue| queue.received),
-            frames_out: out.or(into).map_or(0, |queue| queue.received),
+            frames_in,
+            frames_out,
         }
     }
 
-    fn file(&mut self, name: &str, kind: &str, report: &Report, seconds: f64) -> LegStatus {
-        let queue = report.channel(&format!("{QUEUE}{name}"));
-        let stage = report.stage(&format!("{WRITE}{name}"));
-        if let (None, Some(last)) = (stage, self.files.get(name)) {
-            return LegStatus { state: LegState::Ended, busy: 0.0, queue: None, ..last.clone() };
+    fn file(&mut self, name: &str, kind: &str, parts: &Parts<'_>, seconds: f64) -> LegStatus {
+        let failure = parts.fates.failed.get(name);
+        let queue = parts.report.channel(&format!("{QUEUE}{name}"));
+        // Of a pass that the file had no part in, there is nothing to learn about it.
+        if let Some(stage) = parts.report.stage(&format!("{WRITE}{name}")) {
+            let written = queue.map_or(0, |queue| queue.received);
+            let told = LegStatus {
+                state: if written == 0 { LegState::Waiting } else { LegState::Live },
+                busy: self.busy(format!("file {name}"), stage.busy, stage.threads, seconds),
+                queue: queue.map(|queue| Queue { depth: queue.depth, capacity: queue.capacity }),
+                frames_in: queue.map_or(0, |queue| queue.sent),
+                frames_out: written,
+                encoded: written,
+                encoding: stage.busy,
+                ..LegStatus::default()
+            };
+            self.files.insert(name.to_owned(), told);
         }
-        let written = queue.map_or(0, |queue| queue.received);
-        let told = LegStatus {
-            name: name.to_owned(),
-            kind: kind.to_owned(),
-            state: match (written, stage) {
-                (_, None) => LegState::Ended,
-                (0, _) => LegState::Waiting,
-                _ => LegState::Live,
+        let last = self.files.get(name).cloned().unwrap_or_default();
+        let told = LegStatus { name: name.to_owned(), kind: kind.to_owned(), ..last };
+        match failure {
+            // What it is still given is thrown away.
+            Some((frames, reason)) => LegStatus {
+                state: LegState::Failed,
+                detail: Some(reason.clone()),
+                busy: 0.0,
+                queue: None,
+                frames_out: *frames,
+                encoded: *frames,
+                ..told
             },
-            busy: stage.map_or(0.0, |stage| self.busy(name, stage.busy, stage.threads, seconds)),
-            queue: queue.map(|queue| Queue { depth: queue.depth, capacity: queue.capacity }),
-            frames_in: queue.map_or(0, |queue| queue.sent),
-            frames_out: written,
-            encoded: written,
-            encoding: stage.map(|stage| stage.busy).unwrap_or_default(),
-            ..LegStatus::default()
-        };
-        self.files.insert(name.to_owned(), told.clone());
-        told
+            None if parts.fates.are_done => LegStatus { state: LegState::Ended, busy: 0.0, queue: None, ..told },
+            None => told,
+        }
     }
+}
 
-    fn stream(
-        &mut self,
-        name: String,
-        kind: String,
-        stats: &LegStats,
-        failure: Option<String>,
-        seconds: f64,
-    ) -> LegStatus {
-        use moue_media::LegState as Of;
-        LegStatus {
-            busy: self.busy(&name, stats.encoding, 1, seconds),
-            state: match (stats.state, &failure) {
-                (_, Some(_)) => LegState::Failed,
-                (Of::Waiting, _) => LegState::Waiting,
-                (Of::Connecting, _) => LegState::Connecting,
-                (Of::Live, _) => LegState::Live,
-                (Of::Lost, _) => LegState::Lost,
-                (Of::Ended, _) => LegState::Ended,
-            },
-            name,
-            kind,
-            detail: failure,
-            queue: None,
-            frames_in: stats.frames,
-            frames_out: stats.sent,
-            dropped: stats.dropped,
-            repeated: stats.repeated,
-            bytes: stats.bytes,
-            encoded: stats.encoded,
-            encoding: stats.encoding,
-            latency: None,
-        }
+fn stream(name: String, kind: String, stats: &LegStats, failure: Option<String>, busy: f64) -> LegStatus {
+    use moue_media::LegState as Of;
+    LegStatus {
+        busy,
+        state: match (stats.state, &failure) {
+            (_, Some(_)) => LegState::Failed,
+            (Of::Waiting, _) => LegState::Waiting,
+            (Of::Connecting, _) => LegState::Connecting,
+            (Of::Live, _) => LegState::Live,
+            (Of::Lost, _) => LegState::Lost,
+            (Of::Ended, _) => LegState::Ended,
+        },
+        name,
+        kind,
+        detail: failure,
+        queue: None,
+        frames_in: stats.frames,
+        frames_out: stats.sent,
+        dropped: stats.dropped,
+        repeated: stats.repeated,
+        bytes: stats.bytes,
+        encoded: stats.encoded,
+        encoding: stats.encoding,
+        latency: None,
     }
 }
 
@@ -161,19 +190,27 @@ mod tests {
     #[test]
     fn what_happened_lately_follows_from_counts() {
         let mut gauge = Gauge::default();
-        assert_eq!(gauge.busy("render", Duration::from_secs(1), 2, 0.0), 0.0);
-        assert_eq!(gauge.busy("render", Duration::from_secs(2), 2, 1.0), 0.5);
-        assert_eq!(gauge.busy("render", Duration::from_millis(100), 2, 1.0), 0.0, "a run that begins anew");
-        assert_eq!(gauge.busy("render", Duration::from_secs(9), 2, 1.0), 1.0);
+        let mut busy = |ms, seconds| gauge.busy("stage render".to_owned(), Duration::from_millis(ms), 2, seconds);
+        assert_eq!((busy(1000, 0.0), busy(2000, 1.0)), (0.0, 0.5));
+        assert_eq!(busy(100, 1.0), 0.0, "a run that begins anew");
+        assert_eq!(busy(9000, 1.0), 1.0);
     }
 
-    #[test]
-    fn a_run_is_told_by_its_stages_and_queues() {
+    /// The report of a run in which a file got three frames, in a batch.
+    fn report() -> Report {
         let token = moue_engine::CancelToken::new();
-        let (monitor, _) = moue_engine::run(&token, |scope| {
+        let ((), report) = moue_engine::run(&token, |scope| {
+            let (batches, to_hand_out) = scope.channel::<Vec<u32>>("rendered", 1);
             let (numbers, source) = scope.channel::<u32>("to a.mp4", 4);
             scope.stage("render", move |_| {
-                (0..3).try_for_each(|n| numbers.send(n))?;
+                batches.send(vec![0, 1, 2])?;
+                batches.close();
+                Ok(())
+            });
+            scope.stage("hand out", move |_| {
+                while let Some(batch) = to_hand_out.recv()? {
+                    batch.into_iter().try_for_each(|n| numbers.send(n))?;
+                }
                 numbers.close();
                 Ok(())
             });
@@ -181,27 +218,72 @@ mod tests {
                 while source.recv()?.is_some() {}
                 Ok(())
             });
-            scope.monitor()
         })
         .unwrap();
-        let mut gauge = Gauge::default();
-        let mut status = |report: &Report| {
-            gauge.status(Parts {
-                playback: Playback::Playing,
-                is_repeating: true,
-                rendered: 3,
-                dropped: 0,
-                latency: None,
-                report,
-                files: &[("a.mp4".to_owned(), "MP4".to_owned())],
-                streams: vec![("x".to_owned(), "RTMP".to_owned(), LegStats::default(), Some("gone".to_owned()))],
-            })
+        report
+    }
+
+    fn status(gauge: &mut Gauge, report: &Report, fates: &Fates, streams: &[(&str, LegStats, Option<&str>)]) -> Status {
+        let stream = |(name, stats, failure): &(&str, LegStats, Option<&str>)| {
+            ((*name).to_owned(), "RTMP".to_owned(), stats.clone(), failure.map(str::to_owned))
         };
-        let (status, later) = (status(&monitor.report()), status(&Report::default()));
-        assert_eq!(status.stages.len(), 1, "writers are outputs");
-        let [file, stream] = &status.legs[..] else { panic!("{status:?}") };
-        assert_eq!((file.frames_in, file.frames_out, file.state), (3, 3, LegState::Live));
-        assert_eq!((later.legs[0].frames_out, later.legs[0].state), (3, LegState::Ended), "also when others go on");
+        gauge.status(Parts {
+            playback: Playback::Playing,
+            is_repeating: true,
+            rendered: 3,
+            dropped: 0,
+            latency: None,
+            report,
+            files: &[("a.mp4".to_owned(), "MP4".to_owned())],
+            fates,
+            streams: streams.iter().map(stream).collect(),
+        })
+    }
+
+    #[test]
+    fn a_run_is_told_by_its_stages_and_queues() {
+        let (mut gauge, mut fates, report) = (Gauge::default(), Fates::default(), report());
+        let gone = [("x", LegStats::default(), Some("gone"))];
+        let told = status(&mut gauge, &report, &fates, &gone);
+        let counts: Vec<_> =
+            told.stages.iter().map(|stage| (stage.name.as_str(), stage.frames_in, stage.frames_out)).collect();
+        assert_eq!(counts, [("render", None, None), ("hand out", Some(3), Some(3))], "a batch is no frame");
+        let [file, stream] = &told.legs[..] else { panic!("{told:?}") };
+        assert_eq!((file.frames_in, file.frames_out, file.state), (3, 3, LegState::Live), "it is being finished");
         assert_eq!((stream.state, stream.detail.as_deref()), (LegState::Failed, Some("gone")));
+        fates.complete();
+        for report in [report, Report::default()] {
+            let file = &status(&mut gauge, &report, &fates, &[]).legs[0];
+            assert_eq!((file.frames_out, file.state), (3, LegState::Ended), "also when others go on");
+        }
+    }
+
+    #[test]
+    fn a_file_that_failed_stays_failed_with_what_it_had() {
+        let (mut gauge, mut fates, report) = (Gauge::default(), Fates::default(), report());
+        fates.fail("a.mp4", 2, "the disk is full");
+        for report in [report, Report::default()] {
+            let file = &status(&mut gauge, &report, &fates, &[]).legs[0];
+            assert_eq!((file.state, file.frames_out, file.encoded), (LegState::Failed, 2, 2));
+            assert_eq!(file.detail.as_deref(), Some("the disk is full"));
+            fates.complete();
+        }
+    }
+
+    #[test]
+    fn a_file_that_has_not_begun_waits() {
+        let file = &status(&mut Gauge::default(), &Report::default(), &Fates::default(), &[]).legs[0];
+        assert_eq!((file.name.as_str(), file.state), ("a.mp4", LegState::Waiting));
+    }
+
+    #[test]
+    fn streams_that_are_shown_as_the_same_have_work_of_their_own() {
+        let (mut gauge, fates) = (Gauge::default(), Fates::default());
+        let worked = |seconds| LegStats { encoding: Duration::from_secs(seconds), ..LegStats::default() };
+        let same = [("a", worked(100), None), ("a", worked(1), None)];
+        status(&mut gauge, &Report::default(), &fates, &same);
+        std::thread::sleep(Duration::from_millis(1));
+        let told = status(&mut gauge, &Report::default(), &fates, &same);
+        assert_eq!([told.legs[0].busy, told.legs[1].busy], [0.0; 2], "neither has worked since");
     }
 }

@@ -217,7 +217,9 @@ fn report(summary: &Summary, json: bool, printer: Printer) {
         let text = format!("{} {}, {} frames, {}", strong("wrote"), output.path, output.frames, size(output.bytes));
         printer.say(&text);
     }
-    summary.live.iter().for_each(|leg| printer.say(&streamed(leg)));
+    // Of a stream that never was, there is only its failure to tell.
+    let streams = summary.live.iter().filter(|leg| leg.failure.is_none() || leg.sessions > 0);
+    streams.for_each(|leg| printer.say(&streamed(leg)));
     if let Some(driver) = &summary.motion.driver {
         let DriverReport { frames, frames_without_face, dropped, latency_ms: [mean, most], .. } = driver;
         printer.say(&format!(

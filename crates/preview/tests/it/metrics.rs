@@ -48,7 +48,7 @@ fn the_run_and_the_page_itself_are_measured() {
         encoding: Duration::from_millis(300),
         ..LegStatus::default()
     };
-    let stage = StageStatus { name: "render".to_owned(), busy: 0.5, frames_in: 14, ..StageStatus::default() };
+    let stage = StageStatus { name: "render".to_owned(), busy: 0.5, frames_in: Some(14), ..StageStatus::default() };
     let status = Status {
         playback: Playback::Playing,
         fps: 24.75,
