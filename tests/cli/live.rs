@@ -203,6 +203,11 @@ fn a_storyboard_goes_on_air() {
     }
     assert_eq!(frames(&bench.path("film.mp4")), 50);
     assert_eq!(server.recordings().len(), 3);
+    // A server that never comes fails the stream, not the film.
+    let absent = ["storyboard", "film.yaml", "-o", "rtmp://127.0.0.1:1/live/key", "-o", "film2.mp4"];
+    let ran = bench.run(&absent);
+    ran.failed(1, &["nothing listens at 127.0.0.1:1", "hint: ", "film2.mp4, 50 frames"]);
+    assert_eq!(frames(&bench.path("film2.mp4")), 50);
     let wrong = bench.run(&["storyboard", "film.yaml", "--loop", "-o", "b.mp4"]);
     wrong.failed(2, &["--loop is for live outputs"]);
 }

@@ -75,6 +75,8 @@ pub struct FilmSummary {
     pub outputs: Vec<FilmOutput>,
     /// What was streamed.
     pub live: Vec<LiveSummary>,
+    /// What failed while the rest went on.
+    pub failures: Vec<String>,
     /// Pieces in the folder that this film does not use, and their bytes.
     pub unused: (usize, u64),
 }
@@ -208,11 +210,14 @@ pub fn film(
         Ok::<_, FilmError>(outputs)
     });
     let live = broadcast.as_ref().map(Broadcast::summaries).unwrap_or_default();
-    // Why a stream ended explains why the film did.
-    if let Some(problem) = live.iter().find_map(|leg| leg.failure.clone()) {
-        return Err(FilmError::Stream { problem });
-    }
-    let outputs = made?;
+    let failures: Vec<String> = live.iter().filter_map(|leg| leg.failure.clone()).collect();
+    let outputs = match (made, failures.first()) {
+        (Ok(outputs), _) => outputs,
+        // Why a stream ended explains why the film did.
+        (Err(_), Some(problem)) if !token.is_finishing() => return Err(FilmError::Stream { problem: problem.clone() }),
+        (Err(error), _) => return Err(error),
+    };
+    failures.iter().for_each(|failure| observer.failed(failure));
     let names = |coding: &Coding| pieces.iter().map(|piece| piece.name(coding)).collect::<Vec<_>>();
     let used: HashSet<String> = codings.iter().flat_map(names).collect();
     Ok(FilmSummary {
@@ -227,6 +232,7 @@ pub fn film(
         seconds: began.elapsed().as_secs_f64(),
         outputs,
         live,
+        failures,
         unused: keep.unused(&used),
     })
 }

@@ -217,9 +217,7 @@ fn report(summary: &Summary, json: bool, printer: Printer) {
         let text = format!("{} {}, {} frames, {}", strong("wrote"), output.path, output.frames, size(output.bytes));
         printer.say(&text);
     }
-    // Of a stream that never was, there is only its failure to tell.
-    let streams = summary.live.iter().filter(|leg| leg.failure.is_none() || leg.sessions > 0);
-    streams.for_each(|leg| printer.say(&streamed(leg)));
+    streamed(&summary.live).for_each(|line| printer.say(&line));
     if let Some(driver) = &summary.motion.driver {
         let DriverReport { frames, frames_without_face, dropped, latency_ms: [mean, most], .. } = driver;
         printer.say(&format!(
@@ -265,11 +263,14 @@ fn statistics(summary: &Summary, printer: Printer) {
 }
 
 /// What became of a stream, in a line.
-pub fn streamed(leg: &LiveSummary) -> String {
-    let LiveSummary { output, sent, repeated, dropped, sessions, bytes, .. } = leg;
-    let sessions = if *sessions == 1 { "1 session".to_owned() } else { format!("{sessions} sessions") };
-    let streamed = strong("streamed");
-    format!("{streamed} {output}, {sent} frames ({repeated} repeated, {dropped} dropped), {sessions}, {}", size(*bytes))
+pub fn streamed(live: &[LiveSummary]) -> impl Iterator<Item = String> {
+    // Of a stream that never was, there is only its failure to tell.
+    let streams = live.iter().filter(|leg| leg.failure.is_none() || leg.sessions > 0);
+    streams.map(|LiveSummary { output, sent, repeated, dropped, sessions, bytes, .. }| {
+        let sessions = if *sessions == 1 { "1 session".to_owned() } else { format!("{sessions} sessions") };
+        let (streamed, bytes) = (strong("streamed"), size(*bytes));
+        format!("{streamed} {output}, {sent} frames ({repeated} repeated, {dropped} dropped), {sessions}, {bytes}")
+    })
 }
 
 /// What was asked against what was measured, the channels that moved first.

@@ -113,7 +113,7 @@ fn make(args: &StoryboardArgs, global: &Global, printer: Printer) -> Outcome {
         // A summary is numbers and strings: it always has a JSON form.
         printer.data(&serde_json::to_string_pretty(&summary).unwrap_or_default());
     }
-    Ok(exit::DONE)
+    Ok(if summary.film.is_some_and(|film| !film.failures.is_empty()) { exit::FAILED } else { exit::DONE })
 }
 
 /// What the command line asks for.
@@ -315,7 +315,7 @@ fn report(summary: &Summary, printer: Printer) {
         let bytes = size(output.bytes);
         printer.say(&format!("{} {}, {} frames, {bytes}", strong("wrote"), output.path, output.frames));
     }
-    film.live.iter().for_each(|leg| printer.say(&streamed(leg)));
+    streamed(&film.live).for_each(|line| printer.say(&line));
     let [width, height] = film.size;
     let kept = match (film.rendered, film.frames - film.rendered) {
         (0, _) => "nothing had changed".to_owned(),
