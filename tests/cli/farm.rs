@@ -299,6 +299,8 @@ fn plans_that_were_changed_are_refused() {
     bench.write("plan.json", text.as_bytes());
     task(&bench, 99).failed(2, &["there is no task 99", "the plan has"]);
     bench.run(&["farm", "task", "nothing.json", "--index", "0"]).failed(GIVE_UP, &["nothing.json", "there is no plan"]);
+    let unmounted = bench.run(&["farm", "task", "nowhere/plan.json", "--index", "0"]);
+    unmounted.failed(RETRY, &["nowhere", "No such file", "mounted"]);
     assert!(!bench.path("film.mp4").exists());
 }
 
@@ -462,7 +464,6 @@ fn engines_are_told_what_to_do() {
     submit(&["--engine", "kubernetes", "--image", "moue:1", "-o", "/film.mp4"]).failed(2, &["in no volume", "hint: "]);
     bench.write("there.mp4", b"precious");
     submit(&["--engine", "local", "-o", "there.mp4"]).failed(1, &["there.mp4", "--overwrite"]);
-    submit(&["--engine", "local", "-o", "no/film.mp4"]).failed(1, &["no/film.mp4", "hint: "]);
     let local = submit(&["--engine", "local", "--workers", "3"]);
     assert!(local.succeeded().stdout.starts_with("3 processes at a time"), "{}", local.stdout);
     assert!(!bench.path("plan.farm").exists(), "nothing was done");
@@ -485,24 +486,6 @@ fn plans_have_any_names_and_are_not_replaced_by_their_films() {
     let join = ["farm", "join", "größe [1]/größe ä.mkv", "-o", "größe [1]/../größe [1]/größe ä.mkv", "--overwrite"];
     bench.run(&join).failed(2, &["is what is read", "hint: "]);
     assert_eq!(fs::read(bench.path("größe [1]/größe ä.mkv")).unwrap(), plan);
-}
-
-#[test]
-fn a_folder_that_is_not_mounted_is_waited_for() {
-    let bench = Bench::new();
-    let ran = bench.run(&["farm", "task", "nowhere/plan.json", "--index", "0"]);
-    ran.failed(RETRY, &["nowhere", "No such file", "mounted"]);
-}
-
-#[test]
-fn sound_and_rate_are_for_videos_that_are_joined() {
-    let bench = Bench::new();
-    fs::create_dir(bench.path("frames")).unwrap();
-    for more in [["--fps", "25"], ["--sound", "voice.wav"]] {
-        let ran = bench.run(&[&["join", "frames", "-o", "whole/"][..], &more].concat());
-        ran.failed(2, &[more[0], "frames is a folder of frames", "hint: "]);
-    }
-    assert!(!bench.path("whole").exists());
 }
 
 #[test]

@@ -387,3 +387,14 @@ fn the_diffusion_renderer_paints_each_frame_once() {
     // A draft needs no models.
     storyboard(&bench, &["--draft", "-o", "draft.mp4", "-o", "draft.html"]).succeeded();
 }
+
+#[test]
+fn sound_and_rate_are_for_videos_that_are_joined() {
+    let bench = Bench::new();
+    fs::create_dir(bench.path("frames")).unwrap();
+    for more in [["--fps", "25"], ["--sound", "voice.wav"]] {
+        let ran = bench.run(&[&["join", "frames", "-o", "whole/"][..], &more].concat());
+        ran.failed(2, &[more[0], "frames is a folder of frames", "hint: "]);
+    }
+    assert!(!bench.path("whole").exists());
+}
