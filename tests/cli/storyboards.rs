@@ -210,6 +210,10 @@ fn what_is_printed_is_what_is_rendered() {
     assert!((jaw[13] - 0.44).abs() < 1e-6 && jaw[0] == 0.0 && jaw[6] < jaw[13], "{jaw:?}");
     storyboard(&bench, &["--print-track", "ones"]).failed(2, &["no shot `ones`", "did you mean `one`"]);
     storyboard(&bench, &["--shot", "nine", "-o", "x.mp4"]).failed(2, &["no shot `nine`", "hint: "]);
+    // By its number, although it has a name.
+    storyboard(&bench, &["--shot", "1", "-o", "number/"]).succeeded();
+    let count = |folder: &str| fs::read_dir(bench.path(folder)).unwrap().count();
+    assert_eq!(count("number"), count("shot"));
 }
 
 #[test]

@@ -114,9 +114,10 @@ impl<'a> Cut<'a> {
     }
 }
 
-/// The index of the shot of that name.
-pub(crate) fn shot_named(storyboard: &Storyboard, name: &str, file: &Path) -> Result<usize, FilmError> {
-    storyboard.shots.iter().position(|shot| shot.name == name).ok_or_else(|| {
+/// The index of the shot of that name; a shot that has a name may be called by its number too.
+pub fn shot_named(storyboard: &Storyboard, name: &str, file: &Path) -> Result<usize, FilmError> {
+    let numbered = || name.parse::<usize>().ok()?.checked_sub(1).filter(|shot| *shot < storyboard.shots.len());
+    storyboard.shots.iter().position(|shot| shot.name == name).or_else(numbered).ok_or_else(|| {
         let names = || storyboard.shots.iter().map(|shot| shot.name.as_str());
         let hint = match nearest_name(name, names()) {
             Some(near) => format!("did you mean `{near}`?"),

@@ -34,7 +34,7 @@ mod stage;
 
 pub use album::frame_path;
 pub use coding::Coding;
-pub use cut::Cut;
+pub use cut::{Cut, shot_named};
 pub use digest::program;
 pub use error::{FilmError, LedgerProblem};
 pub use files::{DiskFiles, check_outputs, inputs_of};

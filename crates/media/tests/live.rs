@@ -310,7 +310,11 @@ fn srt_calls_and_is_called() {
     assert!(client.numbers().is_sorted(), "{:?}", client.numbers());
     drop(client);
     leg.show_until_told("noticing", is_lost("closed the connection"));
-    leg.end().0.unwrap();
+    let (ended, events) = leg.end();
+    ended.unwrap();
+    // Nobody was there at first, and it was not said to be live.
+    let first = events.iter().position(is_live);
+    assert!(events.iter().position(is_lost("nothing answers")) < first, "{events:?}");
     // One that calls.
     let port = free_port();
     let mut leg = Leg::open(&format!("srt://127.0.0.1:{port}?mode=listener"), "{}");

@@ -12,7 +12,7 @@ use moue_board::Board;
 use moue_engine::CancelToken;
 use moue_film::{
     Cut, DRAFT_RATE, DiskFiles, Drawing, FilmError, FilmJob, FilmSummary, Props, check_outputs, draft, film, inputs_of,
-    panels, shot_track,
+    panels, shot_named, shot_track,
 };
 use moue_media::{save_bytes, save_png};
 use moue_storyboard::{Storyboard, library_schema, storyboard_schema};
@@ -280,10 +280,7 @@ fn print_track(
     if is_draft {
         draft(&mut storyboard, props)?;
     }
-    let names = [name.to_owned()];
-    // The same words for a shot that is not there.
-    Cut::of_shots(&storyboard, &names, plan.file).map_err(Stop::usage)?;
-    let Some(shot) = storyboard.shots.iter().position(|shot| shot.name == name) else { return Ok(exit::USAGE) };
+    let shot = shot_named(&storyboard, name, plan.file).map_err(Stop::usage)?;
     let frames = storyboard.shots[shot].frames;
     let track = shot_track(&storyboard, shot, frames, plan.drawing.map.as_ref(), props, progress, token);
     progress.end();

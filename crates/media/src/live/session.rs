@@ -103,8 +103,14 @@ impl Session {
 
     /// Whether it has done so long enough to be believed.
     pub(super) fn is_live(&self) -> bool {
-        let proof = if self.is_local() { Duration::ZERO } else { PROOF };
-        self.flows_since.is_some_and(|since| since.elapsed() >= proof)
+        match self.output.kind() {
+            // Where nobody answers, packets vanish for three seconds before that is told.
+            LiveKind::Srt if !self.is_local() => self.told_live || self.flows() && is_acknowledged(&self.sink),
+            _ => {
+                let proof = if self.is_local() { Duration::ZERO } else { PROOF };
+                self.flows_since.is_some_and(|since| since.elapsed() >= proof)
+            }
+        }
     }
 
     fn is_local(&self) -> bool {
@@ -200,6 +206,12 @@ impl Session {
         let message = error.error();
         Some(loss(&self.output, message.message(), &detail, self.is_live()))
     }
+}
+
+/// Whether an SRT receiver has acknowledged a packet.
+fn is_acknowledged(sink: &gst::Element) -> bool {
+    let stats = sink.property::<Option<gst::Structure>>("stats");
+    stats.and_then(|stats| stats.get::<i32>("packet-ack-received").ok()).is_some_and(|count| count > 0)
 }
 
 impl Drop for Session {
