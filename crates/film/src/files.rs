@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use moue_animation::AnimationError;
-use moue_media::{Source, probe};
+use moue_media::{Source, probe, resolved};
 use moue_storyboard::{Files, Storyboard};
 use moue_tracks::{ContentKind, ReadOptions, sniff_kind};
 
@@ -56,10 +56,10 @@ pub fn check_outputs<'a>(
     inputs: impl IntoIterator<Item = &'a Path>,
     outputs: impl IntoIterator<Item = &'a Path>,
 ) -> Result<(), FilmError> {
-    let inputs: HashSet<PathBuf> = inputs.into_iter().map(real).collect();
+    let inputs: HashSet<PathBuf> = inputs.into_iter().map(resolved).collect();
     let mut seen = HashSet::new();
     for path in outputs {
-        let full = real(path);
+        let full = resolved(path);
         if inputs.contains(&full) {
             return Err(FilmError::OutputIsInput { path: path.to_owned() });
         }
@@ -68,15 +68,6 @@ pub fn check_outputs<'a>(
         }
     }
     Ok(())
-}
-
-/// One name for a file, however it is called; it need not be there yet.
-fn real(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| {
-        let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let folder = full.parent().and_then(|folder| folder.canonicalize().ok());
-        folder.zip(full.file_name()).map_or(full.clone(), |(folder, name)| folder.join(name))
-    })
 }
 
 impl Files for DiskFiles {
