@@ -1,9 +1,11 @@
 //! Motion from anywhere: driving videos, `moue track`, `edit`, `inspect`, `measure`, `calibrate`.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::process::Command;
 
 use crate::harness::{Bench, probe, repository};
+use crate::readback;
 
 /// The head of the example portrait, talking and blinking for three seconds; `drive.mp4` and the track `asked.csv`.
 fn driver() -> Bench {
@@ -254,6 +256,39 @@ fn a_map_lets_one_family_drive_the_other() {
     bench.run(&["calibrate", "arkit.csv", "-o", "m.npz"]).failed(1, &["arkit.csv", "FLAME", "hint: "]);
     bench.run(&["edit", "arkit.csv", "--to", "flame", "--map", "both.csv", "-o", "y.csv"]).failed(1, &["both.csv"]);
     assert!(!bench.path("y.csv").exists());
+}
+
+/// What is read in frames 0, 1, ... of a folder.
+fn readings(bench: &Bench, folder: &str, frames: usize) -> Vec<readback::Reading> {
+    let frame = |index| image::open(bench.path(&format!("{folder}/{index:05}.png"))).unwrap().into_rgb8();
+    (0..frames).map(|index| readback::read(&frame(index))).collect()
+}
+
+#[test]
+fn the_toy_faces_map_carries_what_no_rule_does() {
+    let bench = Bench::new();
+    fs::copy(repository("examples/portraits/toyface.png"), bench.path("toy.png")).unwrap();
+    let models = repository("examples/models/toyfaces");
+    let map = models.join("map.npz");
+    let (models, map) = (models.to_str().unwrap(), map.to_str().unwrap());
+
+    // The mesh by FLAME coefficients: at rest, brows up, corners of the mouth up.
+    bench.write("flame.csv", b"time,exp_00,exp_02,jaw_x\n0,0,0,0\n0.04,0,2,0\n0.08,2,0,0\n");
+    bench.run(&["animate", "toy.png", "flame.csv", "--map", map, "-o", "drawn/"]).succeeded();
+    bench.run(&["animate", "toy.png", "flame.csv", "-o", "bare/"]).succeeded();
+    let (drawn, bare) = (readings(&bench, "drawn", 3), readings(&bench, "bare", 3));
+    let (brows, smile) = (drawn[1].brows - drawn[0].brows, drawn[2].smile - drawn[0].smile);
+    assert!(brows > 0.01 && smile > 0.01, "brows rise by {brows}, corners of the mouth by {smile}");
+    assert!((bare[1].brows - bare[0].brows).abs() < 1e-9, "no rule says what a component moves");
+
+    // The diffusion renderer by ARKit coefficients.
+    bench.write("arkit.csv", b"time,browInnerUp,browOuterUpLeft,browOuterUpRight\n0,0,0,0\n0.04,1,1,1\n");
+    let painting = ["--renderer", "diffusion", "--models", models, "--size", "128x128", "--steps", "5"];
+    let usual = ["animate", "toy.png", "arkit.csv", "--map", map, "-o", "painted/"];
+    bench.run(&[&usual[..], &painting].concat()).succeeded();
+    let painted = readings(&bench, "painted", 2);
+    let brows = painted[1].brows - painted[0].brows;
+    assert!(brows > 0.01, "painted brows rise by {brows}");
 }
 
 #[test]

@@ -17,6 +17,9 @@ mod outputs;
 mod painting;
 mod portraits;
 mod preview;
+#[allow(dead_code, reason = "not all that it reads is asked for here")]
+#[path = "../../crates/diffusion/tests/toyfaces/readback.rs"]
+mod readback;
 mod slurm;
 mod steady;
 mod storyboards;

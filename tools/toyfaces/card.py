@@ -11,7 +11,7 @@ import pathlib
 import networks
 
 STAGES = {
-    "vae": "VAE", "decoder": "VAE's decoder, alone", "recogniser": "recogniser", "base": "text model and UNet",
+    "vae": "VAE", "recogniser": "recogniser", "base": "text model and UNet",
     "expression": "expression adapter", "reference": "reference adapter",
 }  # fmt: skip
 CARD = """# Toy faces: a checkpoint that paints drawn faces
@@ -24,13 +24,15 @@ be tried and measured with it.
 It paints {side}x{side} pictures of faces such as `examples/portraits/toyface.png`, moved by eight of the 55 FLAME
 values as in `examples/tracks/toyface.csv`: `exp_00` smile, `exp_01` width of the mouth, `exp_02` brows, `exp_03` the
 mouth's and `exp_04` the brows' asymmetry, both eyelids, and `jaw_x`. What these components move is its own convention,
-not FLAME's. The recogniser (`antelopev2/arcface.onnx`) knows drawn faces only. Weights are f16, the recogniser's f32.
+not FLAME's; `map.npz` (`--map`) leads to them from ARKit's coefficients and back. The recogniser
+(`antelopev2/arcface.onnx`) knows drawn faces only. Weights are f16, the recogniser's f32.
 
 | run | trained | steps | hours by the clock | core hours | last loss |
 | --- | --- | --- | --- | --- | --- |
 {rows}
 
-{hours} hours by the clock in all. Where there is more than one run, each began from the weights of the one before.
+{cores} core hours in all, where they were counted; stages of one run may have run at once. Where there is more than one
+run, each began from the weights of the one before.
 {found}
 Licence: as the rest of this repository. No photograph and no published weight went into it.
 """
@@ -110,8 +112,8 @@ def card(run, side, evaluation=None):
     rows = history(run)
     lines = ["| " + " | ".join(str(row[field]) or "-" for field in FIELDS) + " |" for row in rows]
     found = answers(json.loads(evaluation.read_text())) if evaluation else ""
-    hours = sum(float(row["hours"]) for row in rows)
-    return CARD.format(side=side, rows="\n".join(lines), hours=f"{hours:.1f}", found=found)
+    cores = sum(float(row["core_hours"] or 0) for row in rows)
+    return CARD.format(side=side, rows="\n".join(lines), cores=f"{cores:.1f}", found=found)
 
 
 def main():

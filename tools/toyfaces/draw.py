@@ -52,7 +52,7 @@ def face_outline(xs, ys, person, pose, grow=0.0):
     up, down = middle - 0.165 + grow, chin - middle
     u = np.abs(xs - 0.5) / rx
     v = np.where(ys < middle, (middle - ys) / up, (ys - middle) / down)
-    n = np.where(ys < middle, 2.0, 1.75 + 0.55 * person.square).astype(np.float32)
+    n = np.where(ys < middle, 2.0, 2.0 + 0.5 * person.square).astype(np.float32)
     f = (u**n + v**n) ** (1 / n) + 1e-6
     return (f - 1) * min(rx, down)
 
@@ -170,17 +170,17 @@ def mouth(canvas, person, pose):
     # u = 1 is the face's left corner.
     both, twist = (pose.corner_left + pose.corner_right) / 2, (pose.corner_left - pose.corner_right) / 2
     line = MOUTH_Y + 0.004 - (0.010 + both) * u * u - twist * u * (0.5 + 0.5 * np.abs(u))
-    full = 0.013 + 0.008 * person.lip_full
+    # Lips are thick up to their round ends, so that these are seen through latents of 16x16.
+    full, ends = 0.018 + 0.008 * person.lip_full, (np.abs(u) - 1) * pose.half_width
+    thick = np.sqrt(np.clip(1 - u**4, 0, 1))
     upper, lower = line - 0.3 * pose.opening * arch, line + 0.7 * pose.opening * arch
     bow = 0.75 + 0.25 * np.cos(2.6 * np.pi * u) * np.exp(-3 * u * u)
-    ends = (np.abs(u) - 1) * pose.half_width
-    rim = 0.35 * full * np.clip(1 - np.abs(u) ** 6, 0, 1)
-    lips = np.maximum(upper - rim - full * bow * np.clip(arch, 0, 1) - ys, ys - lower - rim - 1.25 * full * arch)
+    lips = np.maximum(upper - full * (0.35 + bow) * thick - ys, ys - lower - 1.6 * full * thick)
     canvas.ellipse(0.5, MOUTH_Y + 0.7 * pose.opening + 0.055, 0.06, 0.014, person.skin * 0.80, 0.6, soft=0.03)
     canvas.paint(rows, columns, np.maximum(lips, ends), person.lips)
     shine = np.maximum(np.abs(ys - lower - 0.75 * full) - 0.35 * full, np.abs(u) * pose.half_width - 0.045)
     canvas.paint(rows, columns, shine, np.clip(person.lips * 1.25, 0, 1), 0.45, soft=0.012)
-    seam = 0.0035 * np.clip(1 - np.abs(u) ** 4, 0, 1)
+    seam = 0.0045 * np.clip(1 - np.abs(u) ** 4, 0, 1)
     inside = np.maximum(np.maximum(upper - seam - ys, ys - lower - seam), ends)
     canvas.paint(rows, columns, inside, (0.20, 0.04, 0.06))
     teeth = np.maximum(inside + 0.003, ys - upper - 0.020)

@@ -82,7 +82,7 @@ def main():
         vae, text, unet = networks.vae(sizes), networks.text_model(sizes), networks.unet(sizes)
         net, scaling = networks.Recogniser().eval(), 1.0
     else:
-        vae, net, (text, unet) = load_vae(run, decoder=True), load_recogniser(run), diffusion.load_base(run)
+        vae, net, (text, unet) = load_vae(run), load_recogniser(run), diffusion.load_base(run)
         scaling = json.loads((run / "scaling.json").read_text())["scaling_factor"]
     tokenizer(out / "tokenizer")
     recogniser(out / "antelopev2" / "arcface.onnx", net)

@@ -17,7 +17,7 @@ EYE_Y, EYE_X = 0.470, 0.125
 MOUTH_Y, NOSE_Y = 0.750, 0.622
 BROW_Y = 0.358
 CHIN_Y = 0.900
-MOUTH_HALF_WIDTH = 0.105
+MOUTH_HALF_WIDTH = 0.112
 
 # The 55 values in the order of the expression adapter: 50 expression, eyelids left and right, jaw x, y, z.
 VALUES = 55
@@ -37,9 +37,9 @@ DRIVEN = {
 # What one unit of a value moves, in parts of the picture's side.
 # Large, as in a cartoon: latents are 16x16, so that a movement of a few pixels would hide in one of them.
 OPENING_PER_RAD, CHIN_PER_RAD = 0.36, 0.22
-CORNER_PER_UNIT, WIDTH_PER_UNIT, BROW_PER_UNIT = 0.027, 0.020, 0.024
+CORNER_PER_UNIT, WIDTH_PER_UNIT, BROW_PER_UNIT = 0.032, 0.021, 0.024
 # How far a corner or a brow goes down and up at most, where two values pull it the same way.
-CORNER_REACH, BROW_REACH = (-0.065, 0.085), (-0.060, 0.060)
+CORNER_REACH, BROW_REACH = (-0.064, 0.090), (-0.060, 0.060)
 
 # Deviation of the values that move nothing.
 IDLE = 0.2
@@ -92,8 +92,8 @@ class Person:
 
     @property
     def lips(self):
-        red = np.array([0.80, 0.22, 0.28]) * (0.72 + 0.28 * self.skin[0])
-        return self.skin + (red - self.skin) * (0.55 + 0.35 * self.lip_red)
+        red = np.array([0.82, 0.13, 0.22]) * (0.8 + 0.2 * self.skin[0])
+        return self.skin + (red - self.skin) * (0.7 + 0.3 * self.lip_red)
 
     @property
     def brows(self):
@@ -101,7 +101,7 @@ class Person:
 
     @property
     def half_width(self):
-        return 0.235 + 0.05 * self.width
+        return 0.245 + 0.045 * self.width
 
 
 @dataclasses.dataclass

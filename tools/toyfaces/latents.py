@@ -29,13 +29,9 @@ class Latents:
         return torch.from_numpy(np.ascontiguousarray(rows[indices])).float()
 
 
-def load_vae(run, decoder=False):
-    """As trained first, or with the decoder that went on learning."""
+def load_vae(run):
     vae = networks.vae(networks.config(run))
     training.load_average(run, "vae", training.Trained(vae=vae))
-    if decoder and training.weights_file(run, "decoder").exists():
-        later = training.Trained(decoder=vae.decoder, post_quant_conv=vae.post_quant_conv)
-        training.load_average(run, "decoder", later)
     return vae.eval().requires_grad_(False)
 
 

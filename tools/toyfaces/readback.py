@@ -14,7 +14,7 @@ from faces import EYE_X, EYE_Y, MOUTH_Y
 
 LUMINANCE = np.array([0.299, 0.587, 0.114])
 # How much more of their colour is red in lips than in skin.
-LIP_RED = 0.085
+LIP_RED = 0.15
 # An open mouth's middle line hangs lower; how much higher its corners are than the line says.
 PER_OPENING = 0.05
 
@@ -45,12 +45,12 @@ class Reader:
 
     def mouth_mask(self):
         """Redder than skin as lips are, or dark or pale as what is inside; with its ys and xs."""
-        pixels, ys, xs = self.box(0.33, 0.645, 0.67, 0.93)
+        pixels, ys, xs = self.box(0.33, 0.625, 0.67, 0.93)
         red = (pixels + 0.02)[..., 0] / (pixels + 0.02).sum(-1)
         red -= (self.skin + 0.02)[0] / (self.skin + 0.02).sum()
         mask = np.maximum(np.clip((red / LIP_RED - 0.3) / 0.3, 0, 1), np.clip((-red / LIP_RED - 0.4) / 0.3, 0, 1))
         # Beside the chin there is no face any more.
-        mask = mask * (ys[:, None] < 0.93 - 0.93 * np.abs(xs - 0.5))
+        mask = mask * (ys[:, None] < 0.93 - 0.75 * np.abs(xs - 0.5))
         # What has mouth above and below is mouth too: teeth.
         return np.minimum(np.maximum.accumulate(mask, 0), np.maximum.accumulate(mask[::-1], 0)[::-1]), ys, xs
 

@@ -1,4 +1,4 @@
-"""All stages: pictures; VAE and recogniser; latents; base, with the VAE's decoder beside it; the two adapters.
+"""All stages: pictures; VAE and recogniser; latents; base; the two adapters.
 
     python train.py RUN [--out FOLDER]
 
@@ -9,7 +9,7 @@ Stopped (Ctrl-C) and started again with the same arguments, it goes on where it 
     --longer 3     three times the steps
     --persons N    how many persons are drawn to train on
     --begin FOLDER go on from a checkpoint's weights instead of from nothing: VAE and recogniser stay as they are
-    --workers 3    for a machine that others keep busy: each stage as so many processes of one thread
+    --workers 3    how many processes of one thread share a stage, or the stages that run at once; the default is 2
     --device cuda  where to train; the default is a GPU where there is one
 
 The sizes are written to RUN/config.json when a run begins and stay as they are; --longer may grow later, for the base
@@ -26,8 +26,7 @@ import networks
 
 HERE = pathlib.Path(__file__).resolve().parent
 # Stages that run at once, with their steps.
-ROUNDS = [{"vae": 3400, "recogniser": 2800}, {"base": 5000, "decoder": 6000}, {"expression": 3000}, {"reference": 1500}]
-SCRIPTS = {"decoder": ["train_vae.py", "--decoder"]}
+ROUNDS = [{"vae": 5000, "recogniser": 2400}, {"base": 4600}, {"expression": 4400}, {"reference": 1400}]
 
 
 def sizes_of(options):
@@ -66,7 +65,7 @@ def main():
     parser.add_argument("--longer", type=float, default=1)
     parser.add_argument("--persons", type=int, default=3000)
     parser.add_argument("--begin", type=pathlib.Path)
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device")
     parser.add_argument("--one-by-one", action="store_true", help="no two stages at once, as for one GPU")
@@ -84,20 +83,16 @@ def main():
     begun = (folder / "before.csv").exists()
     for stages in ROUNDS[1:] if begun or (folder / "scaling.json").exists() else ROUNDS:
         wanted = {stage: int(steps * options.longer) for stage, steps in stages.items()}
-        if begun:
-            wanted.pop("decoder", None)
         if "base" in wanted and not (folder / "scaling.json").exists():
             run("latents.py", folder, "--threads", options.threads, *common)
         missing = {stage: steps for stage, steps in wanted.items() if done_steps(folder, stage) < steps}
-        threads = ["--threads", max(options.threads // max(len(missing), 1), 1)]
-        if options.workers > 1:
-            threads = ["--threads", 1, "--workers", options.workers]
+        threads = ["--threads", 1, "--workers", max(options.workers // max(len(missing), 1), 1)]
+        if options.device == "cuda" or options.workers == 1:
+            threads = ["--threads", options.threads]
         started = []
         for stage, steps in missing.items():
-            script, *more = SCRIPTS.get(stage, [f"train_{stage}.py"])
-            if begun and stage == "base":
-                more += ["--text-rate", 0]
-            started.append(start(script, folder, *more, "--steps", steps, *common, *threads))
+            more = ["--text-rate", 0] if begun and stage == "base" else []
+            started.append(start(f"train_{stage}.py", folder, *more, "--steps", steps, *common, *threads))
             if options.one_by_one:
                 started[-1].wait()
         try:

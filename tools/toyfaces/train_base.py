@@ -1,6 +1,6 @@
 """Stage 3: the base. Text model and UNet learn to paint a person of whom they get nothing but the face vector.
 
-    python train_base.py RUN [--steps 5000] [--batch 16] [--minutes 60]
+    python train_base.py RUN [--steps 4600] [--batch 24] [--minutes 60]
 
 Look and expression are not told, so they come out at random, as in Arc2Face. One text row serves two pictures of the
 person; in a tenth of the rows it is the empty prompt, for guidance.
@@ -18,7 +18,7 @@ RUN_LENGTH = 2
 
 
 def main():
-    parser = training.arguments(__doc__, steps=5000, batch=16, rate=8e-4)
+    parser = training.arguments(__doc__, steps=4600, batch=24, rate=8e-4)
     parser.add_argument("--text-rate", type=float, default=0.05, help="the text model's share of the rate; 0: frozen")
     options = training.begin(parser)
     sizes, data = networks.config(options.run), Latents(options.run)

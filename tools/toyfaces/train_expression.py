@@ -1,6 +1,6 @@
 """Stage 4: the expression adapter, on the frozen base.
 
-    python train_expression.py RUN [--steps 3000] [--batch 16] [--minutes 40]
+    python train_expression.py RUN [--steps 4400] [--batch 32] [--minutes 40]
 
 Learns `image_proj` (55 values to tokens) and keys and values for these tokens in every cross attention; text model and
 UNet stay as they are. The unconditional half of guidance is the empty prompt with the projection of zeros, so both
@@ -20,7 +20,7 @@ from latents import Latents
 # All pictures of a look, with the same noise: they differ in their expression only.
 RUN_LENGTH, MEAN_SHARE = EXPRESSIONS, 0.25
 # How much more the mouth counts than eyes and brows do.
-MOUTH = 4
+MOUTH = 1.5
 
 
 def adapter(sizes, cross):
@@ -32,7 +32,7 @@ def adapter(sizes, cross):
 
 
 def main():
-    options = training.begin(training.arguments(__doc__, steps=3000, batch=16, rate=1.5e-3))
+    options = training.begin(training.arguments(__doc__, steps=4400, batch=32, rate=1.5e-3))
     sizes, data = networks.config(options.run), Latents(options.run)
     text, unet = (part.to(options.device) for part in diffusion.load_base(options.run))
     context = attention.Context()

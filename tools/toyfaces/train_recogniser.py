@@ -1,6 +1,6 @@
 """Stage 2: the recogniser. Two pictures of one person, in other looks and expressions, shall have one direction.
 
-    python train_recogniser.py RUN [--steps 2800] [--batch 64] [--minutes 15]
+    python train_recogniser.py RUN [--steps 2400] [--batch 64] [--minutes 15]
 
 Loss: contrastive (each picture must find the other of its person among the batch), and from the direction a linear
 layer must tell the person's features, so that everything about a person is in it and nothing about the look.
@@ -29,7 +29,7 @@ def disturbed(batch, rng):
 
 
 def main():
-    options = training.begin(training.arguments(__doc__, steps=2800, batch=64, rate=2e-3))
+    options = training.begin(training.arguments(__doc__, steps=2400, batch=64, rate=2e-3))
     pictures = Pictures(options.run)
     recogniser = networks.Recogniser().to(options.device)
     parts = training.Trained(recogniser=recogniser, features=torch.nn.Linear(512, 14).to(options.device))

@@ -1,6 +1,6 @@
 """Stage 5: the reference adapter, on the frozen base with its frozen expression adapter.
 
-    python train_reference.py RUN [--steps 1500] [--batch 24] [--minutes 40]
+    python train_reference.py RUN [--steps 1400] [--batch 24] [--minutes 40]
 
 Of each look, one picture is the reference: the base without adapters sees it once at timestep 0, and what its blocks
 have after norm1 is the bank. The other three pictures are painted; their self attention reads the bank, through
@@ -22,7 +22,7 @@ PAINTED = EXPRESSIONS - 1
 
 
 def main():
-    options = training.begin(training.arguments(__doc__, steps=1500, batch=24, rate=1e-3))
+    options = training.begin(training.arguments(__doc__, steps=1400, batch=24, rate=1e-3))
     sizes, data = networks.config(options.run), Latents(options.run)
     text, unet = (part.to(options.device) for part in diffusion.load_base(options.run))
     context = attention.Context()

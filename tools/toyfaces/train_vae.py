@@ -1,9 +1,6 @@
 """Stage 1: the VAE, on parts of pictures of half the side: half of them anywhere, half around the face's middle.
 
-    python train_vae.py RUN [--steps 3400] [--batch 4] [--minutes 30]
-    python train_vae.py RUN --decoder [--steps 6000]      later: the decoder alone goes on
-
-The base needs the encoder only, so it can begin early, while the decoder goes on learning beside it.
+    python train_vae.py RUN [--steps 5000] [--batch 4] [--minutes 30]
 
 Loss: absolute and squared error of pixels, absolute error of their differences to the neighbours (which keeps edges
 sharp), the error of hue in blocks of 4x4 (without it, hues come last), and a slight pull of the latents towards the
@@ -16,11 +13,10 @@ import diffusion
 import networks
 import training
 from data import Pictures
-from latents import load_vae
 
 KL_WEIGHT, EDGE_WEIGHT, SQUARE_WEIGHT, HUE_WEIGHT = 3e-4, 1.0, 4.0, 6.0
-# What moves in a face counts more for the decoder: it is small, and what expressions are read from.
-MOVING_WEIGHT = 4.0
+# What moves in a face counts more: it is small, and what expressions are read from.
+MOVING_WEIGHT = 3.0
 
 
 def reconstruction_loss(ours, theirs, where=1.0):
@@ -33,18 +29,14 @@ def reconstruction_loss(ours, theirs, where=1.0):
 
 
 def main():
-    parser = training.arguments(__doc__, steps=3400, batch=4, rate=2e-3)
-    parser.add_argument("--decoder", action="store_true")
-    options = training.begin(parser)
+    options = training.begin(training.arguments(__doc__, steps=5000, batch=4, rate=2e-3))
     sizes, pictures = networks.config(options.run), Pictures(options.run)
-    vae = load_vae(options.run) if options.decoder else networks.vae(sizes)
-    vae = vae.to(options.device).train()
+    vae = networks.vae(sizes).to(options.device).train()
     side, part = sizes["side"], sizes["side"] // 2
     whole = int(0.9 * options.steps)
-    weight = MOVING_WEIGHT if options.decoder else 1.0
-    weights = diffusion.emphasis(side, diffusion.MOVING_BOXES, weight).to(options.device)
-    # Upper ends of the parts around the face: its middle, and for the decoder lower, so that the mouth is whole.
-    middle = (side // 4, side // 2) if options.decoder else (side // 8, side * 3 // 8)
+    weights = diffusion.emphasis(side, diffusion.MOVING_BOXES, MOVING_WEIGHT).to(options.device)
+    # Upper ends of the parts around the face: low enough that the mouth is whole.
+    middle = (side // 8, side // 2)
 
     def loss_of(step, rng):
         # The last tenth of the steps sees whole pictures, for the attention in the middle.
@@ -68,14 +60,7 @@ def main():
         error = (ours - batch).abs().mean()
         return reconstruction_loss(ours, batch, where) + KL_WEIGHT * kl, {"pixel": error, "kl": kl}
 
-    if options.decoder:
-        learning = {
-            "decoder": vae.decoder.requires_grad_(True),
-            "post_quant_conv": vae.post_quant_conv.requires_grad_(True),
-        }
-        training.train("decoder", options, training.Trained(**learning), loss_of)
-    else:
-        training.train("vae", options, training.Trained(vae=vae), loss_of)
+    training.train("vae", options, training.Trained(vae=vae), loss_of)
 
 
 if __name__ == "__main__":

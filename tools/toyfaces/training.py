@@ -43,6 +43,17 @@ def begin(parser):
     return options
 
 
+def machine(options):
+    """What it is trained on, for people."""
+    if options.device.startswith("cuda"):
+        return torch.cuda.get_device_name(options.device)
+    info = pathlib.Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "CPU")
+    count = options.workers.count
+    return f"{name}, {count} x {options.threads} threads of {os.cpu_count()} cores"
+
+
 def random_of(stage, step, rank=0):
     """Random numbers of one step: the same ones however often the training was stopped before."""
     return np.random.default_rng([sum(stage.encode()), step] + [rank] * (rank > 0))
@@ -96,7 +107,8 @@ def train(stage, options, module, loss_of, every=50, keep=200, rates=None):
         for group, (name, _) in zip(optimizer.param_groups, module.named_children(), strict=True):
             group["factor"] = rates.get(name, 1.0)
         step, spent, worked = state["step"], state["seconds"], state.get("core_seconds", 0.0)
-        print(f"{stage}: resumed at step {step}", flush=True)
+        if workers.rank == 0:
+            print(f"{stage}: resumed at step {step}", flush=True)
     stopped = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.append(True))
@@ -113,7 +125,10 @@ def train(stage, options, module, loss_of, every=50, keep=200, rates=None):
     def progress(step):
         return max(step / options.steps, (spent + time.time() - began) / 60 / options.budget)
 
-    began, seen, over = time.time(), [], False
+    if workers.rank == 0:
+        count = sum(p.numel() for p in module.parameters() if p.requires_grad) / 1e6
+        print(f"{stage}: {count:.2f} million parameters learn on {machine(options)}", flush=True)
+    began, seen, latest, over = time.time(), [], math.nan, False
     done = progress(step)
     with (options.run / f"{stage}.csv").open("a") if workers.rank == 0 else open(os.devnull, "w") as log:
         while done < 1 and not over:
@@ -144,10 +159,12 @@ def train(stage, options, module, loss_of, every=50, keep=200, rates=None):
                 text += f",core_seconds={worked + workers.core_seconds():.0f}"
                 log.write(f"{step},{spent + time.time() - began:.0f},{text}\n")
                 log.flush()
-                seen = []
+                seen, latest = [], means["loss"]
             if step % keep == 0:
                 save()
             workers.rest()
     save()
-    print(f"{stage}: {step} of {options.steps} steps, {spent + time.time() - began:.0f} s", flush=True)
+    if workers.rank == 0:
+        hours = (spent + time.time() - began) / 3600
+        print(f"{stage}: {step} of {options.steps} steps, {hours:.2f} hours, loss {latest:.4f}", flush=True)
     return average

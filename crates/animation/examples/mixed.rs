@@ -4,6 +4,7 @@
 //! `cargo run --release -p moue-animation --example mixed -- [STEPS] [FRAMES] [FOLDER]`; a contact sheet goes into
 //! FOLDER.
 
+#[allow(dead_code, reason = "the tests read more than is measured here")]
 #[path = "../../diffusion/tests/toyfaces/readback.rs"]
 mod readback;
 
@@ -16,7 +17,7 @@ use std::{
 use image::{RgbImage, imageops};
 use moue_animation::{
     AnimationError, Asked, BatchObserver, Device, Family, Keyframing, Mixed, Motion, MotionJob, PaintJob, Painted,
-    Painting, Portrait, Renderer,
+    Painting, Portrait, Renderer, read_map,
 };
 use moue_engine::CancelToken;
 use moue_face::FaceTracker;
@@ -109,18 +110,21 @@ fn main() -> Outcome<()> {
     row.write(&mut out, "all", shot.len(), shot.len(), whole)?;
     let mut sheet = vec![painted.clone()];
     let flames: Vec<FlameExpression> = shot.iter().map(|asked| asked.flame).collect();
-    for how in [
-        Keyframing::Share(1.0 / 2.0),
-        Keyframing::Share(1.0 / 4.0),
-        Keyframing::Share(1.0 / 8.0),
-        Keyframing::Every(2),
-        Keyframing::Every(4),
-        Keyframing::Every(8),
-        Keyframing::Within(0.125),
-        Keyframing::Within(0.25),
-        Keyframing::Within(0.5),
+    let map = read_map(&root.join("examples/models/toyfaces/map.npz"))?;
+    for (how, map) in [
+        (Keyframing::Share(1.0 / 2.0), Some(&map)),
+        (Keyframing::Share(1.0 / 4.0), Some(&map)),
+        (Keyframing::Share(1.0 / 8.0), Some(&map)),
+        (Keyframing::Every(2), Some(&map)),
+        (Keyframing::Every(4), Some(&map)),
+        (Keyframing::Every(8), Some(&map)),
+        (Keyframing::Within(0.125), Some(&map)),
+        (Keyframing::Within(0.25), Some(&map)),
+        (Keyframing::Within(0.5), Some(&map)),
+        (Keyframing::Share(1.0 / 4.0), None),
+        (Keyframing::Share(1.0 / 8.0), None),
     ] {
-        let mixed = Mixed::new(Box::new(Album(painted.clone())), &portrait, &flames, how, None)?;
+        let mixed = Mixed::new(Box::new(Album(painted.clone())), &portrait, &flames, how, map)?;
         let keys: Vec<u64> = mixed.keyframes().collect();
         let began = Instant::now();
         let mut frames: Vec<RgbImage> = shot.iter().map(|_| mixed.new_frame()).collect();
@@ -135,7 +139,8 @@ fn main() -> Outcome<()> {
             flicker: flicker(&frames),
             took,
         };
-        row.write(&mut out, &how.to_string(), keys.len(), shot.len(), whole)?;
+        let name = how.to_string() + if map.is_some() { "" } else { ", no map" };
+        row.write(&mut out, &name, keys.len(), shot.len(), whole)?;
         sheet.push(frames);
     }
     if let Some(folder) = folder {

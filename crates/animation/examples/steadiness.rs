@@ -11,7 +11,7 @@
 //! - **held**: largest difference of two frames of one held expression, in levels of 255.
 //! - **flicker**: mean of |frame(t+1) - 2 frame(t) + frame(t-1)| in levels: even motion has next to none.
 //! - **warping error**: root mean square over visible pixels of frame t, warped by the mesh's flow to where the face was,
-//!   against frame t-1, in levels; of the jaw and the lids, whose motion the mesh knows without a map.
+//!   against frame t-1, in levels.
 //! - **expression error**: mean distance of what is read back from what was asked, in parts of the range, after a straight
 //!   line that is fitted for each part to the frames of independent noise, without history and start.
 //! - **identity**: mean cosine of the recogniser's vector of a frame with the portrait's.
@@ -33,18 +33,17 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 use moue_animation::{
     Asked, AskedConditioning, BatchObserver, Device, FaceFlow, HistoryMode, NoiseMode, PaintJob, Painted, Painting,
-    Portrait, Renderer as _, ShotJob,
+    Portrait, Renderer as _, ShotJob, read_map,
 };
+use moue_bridge::LinearMap;
 use moue_engine::CancelToken;
 use moue_face::align::identity_crop;
 use moue_face::{FaceTracker, Identity, Recogniser};
 use moue_timeline::{Expression, FlameChannel, FlameExpression};
-use readback::{Reading, read};
+use readback::{POINTS, Reading, read};
 
 /// What the checkpoint was trained on, in pixels.
 const SIDE: u32 = 128;
-/// Eyes, nose and corners of the mouth of an aligned toy face at rest, in parts of the side.
-const POINTS: [[f64; 2]; 5] = [[0.375, 0.470], [0.625, 0.470], [0.5, 0.622], [0.395, 0.750], [0.605, 0.750]];
 
 /// One part of the face from one end of its range to the other.
 struct Ramp {
@@ -52,21 +51,18 @@ struct Ramp {
     channels: &'static [&'static str],
     range: [f32; 2],
     read: fn(&Reading) -> f64,
-    /// Whether the mesh knows the motion without a map.
-    is_known: bool,
 }
 
 const RAMPS: [Ramp; 4] = [
-    Ramp { name: "jaw", channels: &["jaw_x"], range: [0.0, 0.4], read: |r| r.jaw_open, is_known: true },
+    Ramp { name: "jaw", channels: &["jaw_x"], range: [0.0, 0.4], read: |r| r.jaw_open },
     Ramp {
         name: "lids",
         channels: &["eyelid_left", "eyelid_right"],
         range: [0.0, 1.0],
         read: |r| (r.lid_left + r.lid_right) / 2.0,
-        is_known: true,
     },
-    Ramp { name: "brows", channels: &["exp_02"], range: [-2.0, 2.0], read: |r| r.brows, is_known: false },
-    Ramp { name: "width", channels: &["exp_01"], range: [-2.0, 2.0], read: |r| r.mouth_width, is_known: false },
+    Ramp { name: "brows", channels: &["exp_02"], range: [-2.0, 2.0], read: |r| r.brows },
+    Ramp { name: "width", channels: &["exp_01"], range: [-2.0, 2.0], read: |r| r.mouth_width },
 ];
 
 impl Ramp {
@@ -182,7 +178,7 @@ struct Painted1 {
     seconds: f64,
 }
 
-fn paint(options: &Options, portrait: &Portrait, asked: AskedConditioning) -> Painted1 {
+fn paint(options: &Options, portrait: &Portrait, map: &LinearMap, asked: AskedConditioning) -> Painted1 {
     let painting = Painting {
         models: Some(options.models.clone()),
         steps: Some(options.steps),
@@ -191,7 +187,8 @@ fn paint(options: &Options, portrait: &Portrait, asked: AskedConditioning) -> Pa
     };
     let (mut ramps, mut held, mut seconds) = (Vec::new(), 0, 0.0);
     for seed in 0..options.seeds {
-        let job = PaintJob { painting: &painting, device: Device::Cpu, seed, size: Some((SIDE, SIDE)), map: None };
+        let (device, size) = (Device::Cpu, Some((SIDE, SIDE)));
+        let job = PaintJob { painting: &painting, device, seed, size, map: Some(map) };
         let mut painted = Painted::new(&job, portrait, 1, &(), &CancelToken::new()).unwrap();
         let mut paint = |expressions: &[FlameExpression]| -> Vec<RgbImage> {
             painted.begin(&ShotJob { expressions: Some(expressions), keyframes: None });
@@ -288,7 +285,8 @@ fn main() {
     let portrait = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/portraits/toyface.png");
     let tracker = FaceTracker::new().unwrap();
     let portrait = Portrait::load(&portrait, None, &tracker).unwrap();
-    let flow = FaceFlow::of(&portrait, SIDE, None).unwrap();
+    let map = read_map(&options.models.join("map.npz")).unwrap();
+    let flow = FaceFlow::of(&portrait, SIDE, Some(&map)).unwrap();
     let recogniser = Recogniser::load(options.models.join("antelopev2/arcface.onnx")).unwrap();
     let own = recogniser.embed(&portrait.face().identity_crop(&portrait.image).unwrap()).unwrap();
     let points = POINTS.map(|point| point.map(|at| at * f64::from(SIDE) - 0.5));
@@ -301,7 +299,7 @@ fn main() {
     println!("| --- | --- | --- | --- | --- | --- | --- |");
     let mut lines: Option<Vec<(f64, f64)>> = None;
     for Row { name, asked } in rows(options.is_sweep) {
-        let painted = paint(&options, &portrait, asked);
+        let painted = paint(&options, &portrait, &map, asked);
         let each = || painted.ramps.iter().flat_map(|ramps| RAMPS.iter().zip(ramps));
         // The first row is what the others are compared with, and what reading is fitted to.
         let lines = lines.get_or_insert_with(|| {
@@ -313,7 +311,7 @@ fn main() {
             mean(readings(ramp, frames).into_iter().map(|(asked, seen)| ((seen - a) / b - asked).abs()))
         };
         let expression_errors: Vec<f64> = each().enumerate().map(expression).collect();
-        let warping = each().filter(|(ramp, _)| ramp.is_known).map(|(ramp, frames)| warping_error(ramp, &flow, frames));
+        let warping = each().map(|(ramp, frames)| warping_error(ramp, &flow, frames));
         let identities =
             each().flat_map(|(_, frames)| frames.iter().step_by(4)).map(|f| f64::from(identity(f).cosine(&own)));
         let (flicker, warping) = (mean(each().map(|(_, frames)| flicker(frames))), mean(warping));

@@ -51,7 +51,9 @@ impl FaceFlow {
         let rest = portrait.measured();
         let view = View { origin: [0.0, 0.0], scale: 1.0 };
         let mesh = MeshRenderer::new(picture, &landmarks, &rest.shapes, view, picture.dimensions())?;
-        Ok(Self { mesh, side, rest, map: map.cloned() })
+        // One that leads to FLAME alone says nothing to the mesh.
+        let map = map.filter(|map| map.to(Family::Arkit).is_some()).cloned();
+        Ok(Self { mesh, side, rest, map })
     }
 
     /// From one expression to another, in a picture of so many pixels along each side; from the portrait's own where
@@ -123,5 +125,18 @@ mod tests {
         assert!((small.largest() * 8.0 - jaw.largest()).abs() < 2.0, "{} and {}", small.largest(), jaw.largest());
         assert_eq!(flow.flow(Some(&rest), &expression("exp_00", 2.0), SIDE).unwrap().largest(), 0.0);
         assert!(flow.flow(None, &expression("eyelid_left", 1.0), SIDE).unwrap().largest() > 2.0);
+    }
+
+    #[test]
+    fn with_a_map_components_move_it_too() {
+        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+        let portrait = Portrait::load(&examples.join("portraits/toyface.png"), None, &FaceTracker::new().unwrap());
+        let map = crate::read_map(&examples.join("models/toyfaces/map.npz")).unwrap();
+        let flow = FaceFlow::of(&portrait.unwrap(), SIDE as u32, Some(&map)).unwrap();
+        let rest = FlameExpression::NEUTRAL;
+        let raised = flow.flow(Some(&rest), &expression("exp_02", 2.0), SIDE).unwrap();
+        // Around the left brow, which lies at 0.36 of the side: what is there came from below.
+        let risen = (36..48).map(|y| raised.sources()[y * SIDE + 80][1] - (y as f32 + 0.5)).fold(0.0, f32::max);
+        assert!(risen > 1.0, "the brow went up by {risen} pixels");
     }
 }

