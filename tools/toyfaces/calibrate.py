@@ -37,23 +37,41 @@ def motion(rng):
     return np.concatenate([a + (b - a) * ease for a, b in zip(stops, stops[1:], strict=False)])
 
 
+def mirrored(name):
+    """The column that says the same of the mirrored face, and its sign."""
+    if name in ("exp_03", "exp_04", "head_yaw", "head_roll", "jaw_y", "jaw_z"):
+        return name, -1
+    for left, right in (("Left", "Right"), ("left", "right")):
+        if left in name or right in name:
+            return (name.replace(left, right) if left in name else name.replace(right, left)), 1
+    return name, 1
+
+
+def write(file, names, rows):
+    with file.open("w", newline="") as out:
+        table = csv.writer(out, lineterminator="\n")
+        table.writerow(names)
+        table.writerows([f"{value:.5f}" for value in row] for row in rows)
+    return file
+
+
 def clip(moue, folder, seed):
-    """A track with both kinds of channels, of a person who moves."""
+    """Two tracks with both kinds of channels, of a person who moves: as it is, and mirrored. What the tracker happens to
+    see on one side of a drawn face only would become a lopsided map."""
     person, look = faces.Person.of_seed(seed), faces.Look.of_seed(seed)
     values, pictures = motion(np.random.default_rng([4, seed])), folder / "pictures"
     pictures.mkdir(parents=True)
     for at, row in enumerate(values):
         Image.fromarray(draw.draw(person, look, row, SIDE)).save(pictures / f"{at:04}.png", compress_level=1)
-    seen, both = folder / "seen.csv", folder / "both.csv"
+    seen = folder / "seen.csv"
     subprocess.run([moue, "track", pictures, "--motion-fps", str(RATE), "-o", seen, "-q"], check=True)
     with seen.open() as file:
         rows = list(csv.reader(file))
-    with both.open("w", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(rows[0] + NAMES)
-        for row, told in zip(rows[1:], values, strict=True):
-            table.writerow(row + [f"{value:.5f}" for value in told])
-    return both
+    names = rows[0] + NAMES
+    both = np.concatenate([np.array(rows[1:], float), values], axis=1)
+    columns = [mirrored(name) for name in names]
+    other = np.stack([sign * both[:, names.index(name)] for name, sign in columns], axis=1)
+    return write(folder / "both.csv", names, both), write(folder / "mirrored.csv", names, other)
 
 
 def main():
@@ -64,7 +82,7 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         folder, moue = pathlib.Path(folder), options.moue.resolve()
-        clips = [clip(moue, folder / str(at), FIRST + at) for at in range(options.persons)]
+        clips = [file for at in range(options.persons) for file in clip(moue, folder / str(at), FIRST + at)]
         subprocess.run([moue, "calibrate", *clips, "-o", options.out, "--overwrite"], check=True)
 
 
