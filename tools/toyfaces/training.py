@@ -165,6 +165,7 @@ def train(stage, options, module, loss_of, every=50, keep=200, rates=None):
             workers.rest()
     save()
     if workers.rank == 0:
+        latest = np.mean([row["loss"] for row in seen]) if seen else latest
         hours = (spent + time.time() - began) / 3600
         print(f"{stage}: {step} of {options.steps} steps, {hours:.2f} hours, loss {latest:.4f}", flush=True)
     return average
