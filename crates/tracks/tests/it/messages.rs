@@ -29,7 +29,7 @@ fn files_that_hold_no_track() {
     says_found(b"\x1a\x45\xdf\xa3\x01\x00", "a video", video);
     says_found(b"RIFF\x00\x00\x00\x00AVI LIST", "a video", video);
     says_found(b"GIF89a", "a video", video);
-    let picture = "the portrait comes first, the track second: moue animate PORTRAIT MOTION";
+    let picture = "a motion is a track or a video; the portrait of `moue animate PORTRAIT MOTION` comes first";
     says_found(b"\x89PNG\r\n\x1a\n", "a picture", picture);
     says_found(b"\xff\xd8\xff\xe0", "a picture", picture);
     let sound = "sound alone moves no face: Audio2Face makes a track of it";
