@@ -183,14 +183,17 @@ fn connections_are_limited() {
     let _ = one_more.read_to_string(&mut told);
     assert!(told.is_empty() || told.starts_with("HTTP/1.1 503 "), "{told}");
     drop(idle);
-    wait_for("room", || {
-        let mut stream = connect(url);
-        let request = format!("GET / HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", authority(url));
-        let mut told = Vec::new();
-        stream.write_all(request.as_bytes()).is_ok()
-            && stream.read_to_end(&mut told).is_ok()
-            && told.starts_with(b"HTTP/1.1 200")
-    });
+    wait_for("room", || has_room(url));
+}
+
+/// Whether one more connection is answered.
+fn has_room(url: &str) -> bool {
+    let mut stream = connect(url);
+    let request = format!("GET / HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", authority(url));
+    let mut told = Vec::new();
+    stream.write_all(request.as_bytes()).is_ok()
+        && stream.read_to_end(&mut told).is_ok()
+        && told.starts_with(b"HTTP/1.1 200")
 }
 
 #[test]
@@ -215,14 +218,7 @@ fn who_asks_and_takes_no_answers_is_cut_off() {
     // Until the server's answers have nowhere to go.
     while stream.write_all(request.as_bytes()).is_ok() {}
     // It is still open here, and there is room for one alone.
-    wait_for("room", || {
-        let mut stream = connect(url);
-        let request = format!("GET / HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", authority(url));
-        let mut told = Vec::new();
-        stream.write_all(request.as_bytes()).is_ok()
-            && stream.read_to_end(&mut told).is_ok()
-            && told.starts_with(b"HTTP/1.1 200")
-    });
+    wait_for("room", || has_room(url));
     drop(stream);
 }
 
