@@ -193,7 +193,15 @@ fn npy_from(file: &str, input: impl Read) -> Result<Array, TrackError> {
     Array::from_raw(file, &RawArray::read(file, None, input, None, Accept::NumbersAndText)?)
 }
 
-fn npz_from<R: Read + Seek>(file: &str, input: R) -> Result<BTreeMap<String, Array>, TrackError> {
+fn npz_from<R: Read + Seek>(file: &str, mut input: R) -> Result<BTreeMap<String, Array>, TrackError> {
+    let mut start = Vec::new();
+    let looked = input.by_ref().take(2).read_to_end(&mut start).and_then(|_| input.rewind());
+    looked.map_err(|error| TrackError::io(file, error))?;
+    if start != b"PK" {
+        let expected = "a .npz as np.savez or np.savez_compressed writes it";
+        let hint = "check the name; a map is what `moue calibrate` wrote";
+        return Err(TrackError::whole_file(file, "no ZIP archive", expected, hint));
+    }
     let mut archive = Archive::open(file, input)?;
     let names: Vec<String> = archive.names().map(str::to_owned).collect();
     let mut arrays = BTreeMap::new();

@@ -178,3 +178,12 @@ proptest! {
         let _ = npy_from_bytes("a", &bytes[..at]);
     }
 }
+
+#[test]
+fn what_is_no_archive_is_not_called_a_damaged_one() {
+    for bytes in [&b"\x89PNG\r\n\x1a\n"[..], b"time,jawOpen\n", b"P", b""] {
+        let told = npz_from_bytes("map.npz", bytes).unwrap_err().to_string();
+        assert!(told.starts_with("map.npz: found no ZIP archive, expected a .npz"), "{told}");
+        assert!(told.contains("\nhint: "), "{told}");
+    }
+}
