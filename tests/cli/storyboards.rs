@@ -378,6 +378,8 @@ fn the_diffusion_renderer_paints_each_frame_once() {
         shots.map(|shot| fs::read_dir(shot).unwrap().count()).sum::<usize>()
     };
     assert_eq!(painted(), 12, "five frames each, and two more of the first below the dissolve");
+    // Frames are kept by the device that paints them, whether it was named or not.
+    assert_eq!(run(&["--json", "--overwrite", "--device", "cpu"]).succeeded().json()["film"]["rendered"], 0);
     // Another view of what was painted takes no painting.
     let text = fs::read_to_string(bench.path("board.yaml")).unwrap();
     bench.write("board.yaml", text.replace("face*1.5", "face*1.2 to face*1.4").as_bytes());

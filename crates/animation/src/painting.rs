@@ -276,11 +276,20 @@ fn settings(job: &PaintJob<'_>) -> Result<(PainterSettings, TemporalConditioning
     Ok((settings, conditioning))
 }
 
+impl Device {
+    /// The device that this build paints on, on this machine.
+    #[must_use]
+    pub fn here(self) -> Self {
+        match self {
+            Self::Auto if moue_diffusion::device::has_cuda() => Self::Cuda(0),
+            Self::Auto => Self::Cpu,
+            device => device,
+        }
+    }
+}
+
 fn compute(job: &PaintJob<'_>) -> Result<(Compute, String), AnimationError> {
-    let name = match job.device {
-        Device::Auto => moue_diffusion::device::best(),
-        device => device.to_string(),
-    };
+    let name = job.device.here().to_string();
     let device = moue_diffusion::device::open(&name)?;
     let dtype = match job.painting.precision {
         Some(Precision::F32) => moue_diffusion::DType::F32,

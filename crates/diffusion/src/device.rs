@@ -25,9 +25,9 @@ pub fn open(name: &str) -> Result<Device> {
     }
 }
 
-/// The name of the best device that this build and this machine have.
-pub fn best() -> String {
-    if cfg!(feature = "cuda") && open("cuda:0").is_ok() { "cuda:0".into() } else { "cpu".into() }
+/// Whether this build and this machine have a CUDA device.
+pub fn has_cuda() -> bool {
+    cfg!(feature = "cuda") && open("cuda:0").is_ok()
 }
 
 /// Bytes that are free on a GPU, if it tells.

@@ -67,12 +67,15 @@ pub struct Drawing {
 }
 
 impl Drawing {
-    /// Refuses what does not go with a storyboard.
-    pub(crate) fn check(&self, storyboard: &Storyboard) -> Result<(), FilmError> {
+    /// What this machine makes of it: frames are kept by the device that paints them, as GPUs and CPUs paint alike but
+    /// not the same. Refuses what does not go with the storyboard.
+    pub(crate) fn here(&self, storyboard: &Storyboard) -> Result<Self, FilmError> {
         match storyboard.output.renderer {
-            Renderer::Mixed => Ok(()),
-            _ if self.keyframes.is_none() => Ok(()),
-            other => Err(FilmError::Keyframes { renderer: other.name() }),
+            Renderer::Mesh | Renderer::Diffusion if self.keyframes.is_some() => {
+                Err(FilmError::Keyframes { renderer: storyboard.output.renderer.name() })
+            }
+            Renderer::Mesh => Ok(self.clone()),
+            Renderer::Diffusion | Renderer::Mixed => Ok(Self { device: self.device.here(), ..self.clone() }),
         }
     }
 }

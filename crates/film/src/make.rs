@@ -109,14 +109,14 @@ pub fn film(
 ) -> Result<FilmSummary, FilmError> {
     let began = Instant::now();
     check(storyboard, job)?;
-    job.drawing.check(storyboard)?;
+    let drawing = &job.drawing.here(storyboard)?;
     let mut codings: Vec<Coding> = Vec::new();
     for coding in job.outputs.iter().filter_map(|(output, settings)| Coding::of(output, settings)) {
         if !codings.contains(&coding) {
             codings.push(coding);
         }
     }
-    let size = film_size(storyboard, job.drawing.compose, props)?;
+    let size = film_size(storyboard, drawing.compose, props)?;
     let rate = storyboard.output.rate;
     let format = VideoFormat { expected_frames: Some(cut.frame_count()), ..VideoFormat::new(size.0, size.1, rate) };
     // Names that are taken, folders that are missing: known before anything is rendered.
@@ -124,7 +124,7 @@ pub fn film(
         drop(output.open(&format, settings, job.overwrite)?);
     }
     let keep = Keep::open(&job.keep, job.restart)?;
-    let shoot = Shoot::new(storyboard, cut, &job.drawing, &keep.painted(), job.workers, props)?;
+    let shoot = Shoot::new(storyboard, cut, drawing, &keep.painted(), job.workers, props)?;
     let pieces = shoot.pieces()?;
     // Outputs of single frames take every frame, and so every frame is drawn.
     let mut direct: Vec<Box<dyn Sink>> = Vec::new();

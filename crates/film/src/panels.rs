@@ -27,7 +27,7 @@ pub fn panels(
     observer: &dyn FilmObserver,
     token: &CancelToken,
 ) -> Result<Vec<RgbImage>, FilmError> {
-    drawing.check(storyboard)?;
+    let drawing = &drawing.here(storyboard)?;
     let size = film_size(storyboard, drawing.compose, props)?;
     let panels = storyboard.panels();
     let (mut paintings, mut kept) = (None, None);
