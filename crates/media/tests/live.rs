@@ -168,15 +168,21 @@ fn noise(seed: u32) -> Arc<RgbImage> {
 fn a_frozen_server_is_noticed_at_a_low_bit_rate() {
     let server = Server::up();
     let mut leg = Leg::sized(&server.address("plain"), r#"{"bitrate_kbps": 1500, "speed": "ultrafast"}"#, 256).unwrap();
+    // One that takes everything, at the same port of another address.
+    let other = Server::beside(&server);
+    let beside = Leg::open(&other.address("plain"), "{}");
+    let grey = Arc::new(RgbImage::new(64, 64));
     let pictures: Vec<_> = (0..4).map(noise).collect();
     let show = |leg: &mut Leg, what: &str, is_it: &dyn Fn(&LegEvent) -> bool| {
         wait_for(what, || {
             leg.next += 1;
             leg.leg.show(&pictures[leg.next as usize % 4], u64::from(leg.next)).unwrap();
+            beside.leg.show(&grey, u64::from(leg.next)).unwrap();
             leg.events().iter().any(is_it)
         });
     };
     show(&mut leg, "coming alive", &is_live);
+    wait_for("the other coming alive", || beside.events().iter().any(is_live));
     let sent = leg.stats().sent;
     wait_for("streaming", || leg.stats().sent > sent + 50);
     server.signal("STOP");
@@ -184,6 +190,8 @@ fn a_frozen_server_is_noticed_at_a_low_bit_rate() {
     server.signal("CONT");
     show(&mut leg, "resuming", &is_resumed);
     leg.end().0.unwrap();
+    let (ended, events) = beside.end();
+    assert_eq!((ended.unwrap().sessions, events.len()), (1, 3), "{events:?}");
 }
 
 #[test]
@@ -210,8 +218,10 @@ fn legs_end_in_time_in_every_state() {
     leg.show_until_told("coming alive", is_live);
     server.kill();
     leg.show_until_told("noticing", is_lost("nothing listens"));
+    assert_eq!(leg.stats().sessions, 1);
     let (ended, events) = leg.end();
-    assert_eq!(ended.unwrap().sessions, 1);
+    let problem = ended.unwrap_err().to_string();
+    assert!(problem.contains("nothing listens") && problem.contains("\nhint: "), "{problem}");
     assert!(!events.iter().any(is_resumed), "{events:?}");
 }
 
@@ -311,10 +321,24 @@ fn srt_calls_and_is_called() {
     drop(client);
     leg.show_until_told("noticing", is_lost("closed the connection"));
     let (ended, events) = leg.end();
-    ended.unwrap();
+    assert!(ended.unwrap_err().to_string().contains("closed the connection"), "{events:?}");
     // Nobody was there at first, and it was not said to be live.
     let first = events.iter().position(is_live);
     assert!(events.iter().position(is_lost("nothing answers")) < first, "{events:?}");
+    // Nobody at all, until an end that comes before that is known.
+    let mut leg = Leg::open(&format!("srt://127.0.0.1:{}", free_port()), "{}");
+    leg.show_more(20);
+    let (ended, events) = leg.end();
+    assert!(ended.is_err() && !events.iter().any(is_live), "{events:?}");
+    // Somebody, for a few frames.
+    let port = free_port();
+    let client = Client::of(&format!("srt://127.0.0.1:{port}?mode=listener"));
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let mut leg = Leg::open(&format!("srt://127.0.0.1:{port}"), "{}");
+    leg.show_more(10);
+    let (ended, events) = leg.end();
+    assert_eq!((ended.unwrap().sessions, events.iter().filter(|event| is_live(event)).count()), (1, 1), "{events:?}");
+    drop(client);
     // One that calls.
     let port = free_port();
     let mut leg = Leg::open(&format!("srt://127.0.0.1:{port}?mode=listener"), "{}");

@@ -39,6 +39,20 @@ fn two_hundred_reconnects_leave_nothing_behind() {
         server.drop_publisher("plain");
         show(&mut legs, "resuming", |leg| leg.stats().sessions >= sessions);
     }
+    // A disk that comes and goes, beside them.
+    let folder = tempfile::tempdir().unwrap();
+    let web = folder.path().join("web");
+    fs::create_dir(&web).unwrap();
+    let mut playlist = [Leg::open(web.join("a.m3u8").to_str().unwrap(), "{}")];
+    show(&mut playlist, "coming alive", |leg| leg.events().iter().any(is_live));
+    for sessions in 2..=6 {
+        fs::remove_dir_all(&web).unwrap();
+        let attempts = playlist[0].stats().attempts;
+        show(&mut playlist, "looking for its folder", |leg| leg.stats().attempts > attempts);
+        fs::create_dir(&web).unwrap();
+        show(&mut playlist, "resuming", |leg| leg.stats().sessions >= sessions);
+    }
+    playlist.into_iter().for_each(|leg| drop(leg.leg.abort()));
     // What ends does so in a moment.
     wait_for("returning to as many threads and descriptors", || {
         let now = threads_and_descriptors();

@@ -2,16 +2,18 @@
 
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gst::prelude::*;
 use gstreamer as gst;
 
 use super::output::LiveOutput;
 use super::settings::LiveSettings;
+use super::words::Loss;
 use crate::container::text;
 use crate::elements;
 use crate::error::MediaError;
+use crate::room;
 
 /// Segments that the playlist names. A player starts three before the end.
 const LISTED: u32 = 6;
@@ -48,6 +50,32 @@ pub(super) fn check(path: &Path) -> Result<(), MediaError> {
     }
 }
 
+/// Checks that a session can begin there, which takes away what the one before has left: that is not done for nothing.
+pub(super) fn make_room(path: &Path, settings: &LiveSettings) -> Result<(), Loss> {
+    room_for(path, settings, room::free)
+}
+
+fn room_for(path: &Path, settings: &LiveSettings, free: fn(&Path) -> Option<u64>) -> Result<(), Loss> {
+    check(path).map_err(|error| {
+        let text = error.to_string();
+        let (problem, hint) = text.split_once("\nhint: ").unwrap_or((&text, "check the folder"));
+        let problem = problem.strip_prefix(&*path.to_string_lossy()).unwrap_or(problem).trim_start_matches(": ");
+        Loss::new(problem, hint)
+    })?;
+    let folder = folder(path);
+    let sizes = segments(path).into_iter().filter_map(|segment| Some(fs::metadata(segment).ok()?.len()));
+    let seconds = settings.idr_interval_secs.seconds().ceil().max(1.0) * f64::from(KEPT + 1);
+    let wanted = (f64::from(settings.bitrate_kbps.kbit_per_s()) * 125.0 * seconds) as u64;
+    match free(folder).map(|free| free + sizes.sum::<u64>()) {
+        Some(free) if free < wanted => {
+            let mb = |bytes: u64| bytes as f64 / 1e6;
+            let why = format!("the disk is full: it has {:.1} MB, and segments take {:.1}", mb(free), mb(wanted));
+            Err(Loss::new(why, "make room, choose another folder or a lower bitrate_kbps"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What writes the playlist of session `number`. It touches no file before it is started.
 pub(super) fn sink(output: &LiveOutput, settings: &LiveSettings, number: u64) -> Result<gst::Element, MediaError> {
     let shown = output.shown_path();
@@ -73,13 +101,15 @@ fn folder(path: &Path) -> &Path {
 /// To be called when a session begins and has written nothing. Numbers of sessions begin anew in each process, so a
 /// session may have the names of older segments, which must not be taken for its own.
 pub(super) fn remove_segments(path: &Path) {
+    segments(path).into_iter().for_each(|segment| drop(fs::remove_file(segment)));
+}
+
+/// The segments that lie there.
+fn segments(path: &Path) -> Vec<PathBuf> {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let Ok(entries) = fs::read_dir(folder(path)) else { return };
-    for entry in entries.flatten() {
-        if entry.file_name().to_str().is_some_and(|name| is_segment(name, &stem)) {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
+    let entries = fs::read_dir(folder(path)).into_iter().flatten().flatten();
+    let segments = entries.filter(|entry| entry.file_name().to_str().is_some_and(|name| is_segment(name, &stem)));
+    segments.map(|entry| entry.path()).collect()
 }
 
 /// `<stem>-<session>-<five digits>.ts`.
@@ -124,6 +154,24 @@ mod tests {
         assert_eq!(left(), [true; 4], "a sink that is not started changes nothing");
         remove_segments(&playlist);
         assert_eq!(left(), [false, false, true, true]);
+    }
+
+    #[test]
+    fn a_session_begins_where_its_segments_have_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let playlist = folder.path().join("live.m3u8");
+        let settings: LiveSettings = serde_json::from_str(r#"{"bitrate_kbps": 800}"#).unwrap();
+        // 800 kbit/s are 100 kB a second, and eleven seconds lie there at once.
+        assert_eq!(room_for(&playlist, &settings, |_| None), Ok(()));
+        assert_eq!(room_for(&playlist, &settings, |_| Some(1_100_000)), Ok(()));
+        let scarce = |_: &Path| Some(1_000_000);
+        let loss = room_for(&playlist, &settings, scarce).unwrap_err();
+        assert_eq!(loss.why, "the disk is full: it has 1.0 MB, and segments take 1.1");
+        // What lies there goes when it begins.
+        fs::write(folder.path().join("live-1-00000.ts"), vec![0; 100_000]).unwrap();
+        assert_eq!(room_for(&playlist, &settings, scarce), Ok(()));
+        let loss = room_for(&folder.path().join("none/live.m3u8"), &settings, |_| None).unwrap_err();
+        assert!(loss.why.starts_with("there is no folder") && !loss.hint.is_empty(), "{loss:?}");
     }
 
     #[test]

@@ -22,6 +22,8 @@ use crate::sound::Tape;
 
 /// Waits between sessions: the first, and the longest to which it doubles.
 const WAITS: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
+/// How long a session must have lasted for the next wait to be the first again.
+const STEADY: Duration = Duration::from_secs(5);
 /// How late a frame may be before its time is left out. Frames that are late are the newest all the same.
 const LAG: Duration = Duration::from_secs(2);
 /// How often a session is looked after.
@@ -66,13 +68,13 @@ enum Ending {
 }
 
 impl Runner {
-    /// Lives until it is ordered to end; with `fail_fast`, until the first loss. Gives back that loss, or the last one
-    /// where no session ever stood.
+    /// Lives until it is ordered to end; with `fail_fast`, until the first loss. Gives back why there was no session at
+    /// the end, if there was none.
     pub(super) fn run(mut self) -> Option<Loss> {
         let mut failure = None;
         if self.slot.wait_for_frame() != Order::Abort && self.slot.has_frame() {
             self.tell(LegEvent::Connecting);
-            failure = self.sessions().filter(|_| self.settings.fail_fast || self.slot.stats().sessions == 0);
+            failure = self.sessions();
         }
         self.slot.close();
         self.tell(LegEvent::Ended);
@@ -83,13 +85,14 @@ impl Runner {
     fn sessions(&mut self) -> Option<Loss> {
         let mut wait = WAITS[0];
         loop {
+            let began = Instant::now();
             let (loss, was_live) = match self.session() {
                 Ending::Ordered { unheard } => return unheard,
                 Ending::Lost { loss, was_live } => (loss, was_live),
             };
             self.slot.count(|stats| stats.state = LegState::Lost);
             self.tell_lost(&loss);
-            if was_live {
+            if was_live && began.elapsed() >= STEADY {
                 wait = WAITS[0];
             }
             if self.settings.fail_fast || self.slot.wait_until(Instant::now() + wait) != Order::Go {
@@ -107,6 +110,11 @@ impl Runner {
             number = stats.attempts;
         });
         let lost = |loss, was_live| Ending::Lost { loss, was_live };
+        if let Some(playlist) = self.output.playlist_path()
+            && let Err(problem) = hls::make_room(playlist, &self.settings)
+        {
+            return lost(problem, false);
+        }
         let Self { output, format, settings, encoder, info, sound, .. } = self;
         if let Some(Sound { tape, follower }) = sound {
             follower.reset();
@@ -127,13 +135,13 @@ impl Runner {
         };
         let ending = match self.send(&mut session) {
             Ok(order) => {
-                let mut unheard = None;
-                if order == Order::End && session.flows() {
-                    if let Some(loss) = session.finish() {
-                        self.tell_lost(&loss);
-                    }
-                } else if order == Order::End {
-                    unheard = self.unheard();
+                let is_end = order == Order::End;
+                let loss = if is_end && session.flows() { session.finish() } else { None };
+                let unheard = if is_end && !session.is_heard() { self.unheard() } else { None };
+                match loss {
+                    Some(loss) => self.tell_lost(&loss),
+                    None if session.became_live() => self.tell_live(),
+                    None => {}
                 }
                 Ending::Ordered { unheard }
             }

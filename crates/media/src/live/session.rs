@@ -113,6 +113,18 @@ impl Session {
         }
     }
 
+    /// Whether anything that was sent is known to have been taken; looks for a moment where it takes a while to be known.
+    pub(super) fn is_heard(&self) -> bool {
+        if self.output.kind() != LiveKind::Srt || self.is_local() {
+            return self.flows();
+        }
+        let began = Instant::now();
+        while !self.is_live() && began.elapsed() < END_PATIENCE {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.is_live()
+    }
+
     fn is_local(&self) -> bool {
         self.output.kind() == LiveKind::Hls || self.output.is_listener()
     }
@@ -216,7 +228,13 @@ fn is_acknowledged(sink: &gst::Element) -> bool {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        let _ = self.pipeline.set_state(gst::State::Null);
+        if self.pipeline.set_state(gst::State::Null).is_err() {
+            // An element that could not start cannot stop either, and holds up the others.
+            for element in self.pipeline.iterate_recurse().into_iter().flatten() {
+                let _ = element.set_state(gst::State::Null);
+            }
+            let _ = self.pipeline.set_state(gst::State::Null);
+        }
     }
 }
 

@@ -6,6 +6,8 @@
 //! Mbit/s is every half a minute.
 
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
@@ -34,13 +36,57 @@ struct Bytes {
 
 /// Looks at a sink from time to time.
 pub(super) struct Watchdog {
-    port: Option<u16>,
+    server: Option<Server>,
     next: Instant,
     arrived: Progress,
     acknowledged: Progress,
     passed: Progress,
     /// The largest step by which the server acknowledged.
     step: u64,
+}
+
+/// Where the connections go to that are looked at.
+struct Server {
+    host: String,
+    port: u16,
+    /// The host's addresses, as soon as they are known: another server may have the same port.
+    addresses: Option<Arc<OnceLock<Vec<IpAddr>>>>,
+}
+
+impl Server {
+    /// Its host's addresses; none while they are not known, and where they cannot be.
+    fn addresses(&mut self) -> &[IpAddr] {
+        // A resolver may take seconds to answer. By now it has answered the sink.
+        let found = self.addresses.get_or_insert_with(|| {
+            let found = Arc::new(OnceLock::new());
+            let (place, address) = (Arc::clone(&found), (self.host.clone(), self.port));
+            let resolve = move || {
+                let addresses = address.to_socket_addrs().into_iter().flatten();
+                let _ = place.set(addresses.map(|address| address.ip().to_canonical()).collect());
+            };
+            let _ = std::thread::Builder::new().name("resolve".to_owned()).spawn(resolve);
+            found
+        });
+        found.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// Bytes that wait in this process's own connections to it; the least, if there are several, since a server that
+    /// takes bytes from one of them is no frozen one. `None` where the system does not tell.
+    fn waiting(&mut self) -> Option<u64> {
+        let port = self.port;
+        let addresses = self.addresses();
+        let sockets: Vec<u64> = fs::read_dir("/proc/self/fd")
+            .ok()?
+            .flatten()
+            .filter_map(|entry| {
+                let target = fs::read_link(entry.path()).ok()?;
+                target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+            })
+            .collect();
+        let tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"];
+        let tables = tables.map(|path| fs::read_to_string(path).unwrap_or_default());
+        tables.iter().filter_map(|table| least_waiting(table, (addresses, port), &sockets)).min()
+    }
 }
 
 /// A count, and since when it has not grown.
@@ -73,9 +119,10 @@ impl Progress {
 
 impl Watchdog {
     pub(super) fn new(output: &LiveOutput, now: Instant) -> Self {
-        let port = output.tcp_port();
+        let server =
+            output.tcp_port().map(|port| Server { host: output.host().to_owned(), port, addresses: None });
         let progress = Progress::new(now);
-        Self { port, next: now, arrived: progress, acknowledged: progress, passed: progress, step: 0 }
+        Self { server, next: now, arrived: progress, acknowledged: progress, passed: progress, step: 0 }
     }
 
     /// Whether the server takes nothing any more. `passed`: buffers that the sink has taken; `has_room`: whether it would
@@ -85,10 +132,8 @@ impl Watchdog {
             return false;
         }
         self.next = now + INTERVAL;
-        if self.port.is_none() {
-            return self.is_stuck(passed, has_room, now);
-        }
-        let bytes = statistics(sink).map(|bytes| Bytes { waiting: self.port.and_then(waiting), ..bytes });
+        let Some(server) = &mut self.server else { return self.is_stuck(passed, has_room, now) };
+        let bytes = statistics(sink).map(|bytes| Bytes { waiting: server.waiting(), ..bytes });
         self.is_stuck(passed, has_room, now) || bytes.is_some_and(|bytes| self.is_frozen(&bytes, now))
     }
 
@@ -129,32 +174,36 @@ fn statistics(sink: &gst::Element) -> Option<Bytes> {
     })
 }
 
-/// Bytes that wait in this process's own connections to such a port; the least, if there are several, since a server
-/// that takes bytes from one of them is no frozen one. `None` where the system does not tell.
-fn waiting(port: u16) -> Option<u64> {
-    let sockets: Vec<u64> = fs::read_dir("/proc/self/fd")
-        .ok()?
-        .flatten()
-        .filter_map(|entry| {
-            let target = fs::read_link(entry.path()).ok()?;
-            target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
-        })
-        .collect();
-    let tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
-    tables.iter().filter_map(|table| least_waiting(table, port, &sockets)).min()
-}
-
-/// From the kernel's table of connections (proc(5)): `sl local remote state tx:rx timer retransmits uid timeout inode`.
-fn least_waiting(table: &str, port: u16, sockets: &[u64]) -> Option<u64> {
+/// From the kernel's table of connections (proc(5)): `sl local remote state tx:rx timer retransmits uid timeout inode`. No
+/// addresses: any.
+fn least_waiting(table: &str, (addresses, port): (&[IpAddr], u16), sockets: &[u64]) -> Option<u64> {
     const ESTABLISHED: &str = "01";
     let row = |line: &str| {
         let columns: Vec<_> = line.split_ascii_whitespace().collect();
         let (remote, state, queues, inode) = (columns.get(2)?, columns.get(3)?, columns.get(4)?, columns.get(9)?);
-        let remote = u16::from_str_radix(remote.rsplit_once(':')?.1, 16).ok()?;
-        let is_ours = remote == port && *state == ESTABLISHED && sockets.contains(&inode.parse().ok()?);
+        let (host, remote) = remote.rsplit_once(':')?;
+        let is_there = u16::from_str_radix(remote, 16).ok()? == port
+            && (addresses.is_empty() || address(host).is_none_or(|host| addresses.contains(&host)));
+        let is_ours = is_there && *state == ESTABLISHED && sockets.contains(&inode.parse().ok()?);
         is_ours.then(|| u64::from_str_radix(queues.split_once(':')?.0, 16).ok()).flatten()
     };
     table.lines().skip(1).filter_map(row).min()
+}
+
+/// An address in that table: words of 32 bits, whose bytes lie as in this machine's memory.
+fn address(text: &str) -> Option<IpAddr> {
+    let word = |at: usize| Some(u32::from_str_radix(text.get(at * 8..at * 8 + 8)?, 16).ok()?.to_ne_bytes());
+    match text.len() {
+        8 => Some(IpAddr::V4(Ipv4Addr::from(word(0)?))),
+        32 => {
+            let mut bytes = [0; 16];
+            for (at, part) in bytes.chunks_exact_mut(4).enumerate() {
+                part.copy_from_slice(&word(at)?);
+            }
+            Some(IpAddr::V6(Ipv6Addr::from(bytes)).to_canonical())
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -164,19 +213,33 @@ mod tests {
     const TABLE: &str = "\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:8F06 0100007F:078F 01 00001F40:00000000 01:00000014 00000000     0        0 77 2 0 20 4 30 10 -1
-   1: 0100007F:8F08 0100007F:078F 01 00000010:00000000 00:00000000 00000000     0        0 78 1 0 20 4 30 10 -1
+   1: 0100007F:8F08 0200007F:078F 01 00000010:00000000 00:00000000 00000000     0        0 78 1 0 20 4 30 10 -1
    2: 0100007F:8F0A 0100007F:078F 06 00000001:00000000 00:00000000 00000000     0        0 79 1 0 20 4 30 10 -1
    3: broken
 ";
 
     #[test]
     fn the_kernels_table_is_read() {
-        assert_eq!(least_waiting(TABLE, 1935, &[77]), Some(8000));
-        assert_eq!(least_waiting(TABLE, 1935, &[77, 78]), Some(16));
+        assert_eq!(least_waiting(TABLE, (&[], 1935), &[77]), Some(8000));
+        assert_eq!(least_waiting(TABLE, (&[], 1935), &[77, 78]), Some(16));
         // Somebody else's, another port, one that is closing.
         for (port, socket) in [(1935, 80), (1936, 77), (1935, 79)] {
-            assert_eq!(least_waiting(TABLE, port, &[socket]), None);
+            assert_eq!(least_waiting(TABLE, (&[], port), &[socket]), None);
         }
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn another_server_with_the_same_port_is_another() {
+        let own = [77, 78];
+        assert_eq!(least_waiting(TABLE, (&["127.0.0.1".parse().unwrap()], 1935), &own), Some(8000));
+        assert_eq!(least_waiting(TABLE, (&["127.0.0.2".parse().unwrap()], 1935), &own), Some(16));
+        assert_eq!(least_waiting(TABLE, (&["127.0.0.3".parse().unwrap()], 1935), &own), None);
+        let mapped = "0000000000000000FFFF00000100007F";
+        let six = "B80D0120000000000000000001000000";
+        assert_eq!(address(mapped), Some("127.0.0.1".parse().unwrap()));
+        assert_eq!(address(six), Some("2001:db8::1".parse().unwrap()));
+        assert_eq!((address("0100007"), address("xx00007F")), (None, None));
     }
 
     /// One look each half second; the second at which it barks.

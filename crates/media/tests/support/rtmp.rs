@@ -29,6 +29,7 @@ pub fn free_port() -> u16 {
 /// The server, which may be down. Its application `live` records what it gets, `plain` does not, `closed` takes nothing.
 pub struct Server {
     folder: TempDir,
+    host: &'static str,
     port: u16,
     http: u16,
     process: Option<Child>,
@@ -37,8 +38,19 @@ pub struct Server {
 impl Server {
     /// It has a port, and does not run yet.
     pub fn down() -> Self {
+        Self::at_address("127.0.0.1", free_port())
+    }
+
+    /// Another one, with the same port at another address.
+    pub fn beside(other: &Self) -> Self {
+        let mut server = Self::at_address("127.0.0.2", other.port);
+        server.start();
+        server
+    }
+
+    fn at_address(host: &'static str, port: u16) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (port, http) = (free_port(), free_port());
+        let http = free_port();
         let at = |name: &str| folder.path().join(name).display().to_string();
         fs::create_dir(folder.path().join("recorded")).unwrap();
         let configuration = format!(
@@ -46,7 +58,7 @@ impl Server {
             daemon off; master_process off; worker_processes 1; pid {pid}; error_log {log} info;
             events {{ worker_connections 64; }}
             rtmp {{ server {{
-                listen 127.0.0.1:{port};
+                listen {host}:{port};
                 application live {{ live on; record all; record_path {recorded}; record_unique on; }}
                 application plain {{ live on; }}
                 application closed {{ live on; deny publish all; }}
@@ -62,7 +74,7 @@ impl Server {
             temp = at("temp"),
         );
         fs::write(folder.path().join("nginx.conf"), configuration).unwrap();
-        Self { folder, port, http, process: None }
+        Self { folder, host, port, http, process: None }
     }
 
     pub fn up() -> Self {
@@ -80,7 +92,7 @@ impl Server {
         wait_for("starting nginx", || {
             let ended = self.process.as_mut().and_then(|process| process.try_wait().unwrap());
             assert!(ended.is_none(), "{}", fs::read_to_string(self.at("log")).unwrap_or_default());
-            TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+            TcpStream::connect((self.host, self.port)).is_ok()
         });
     }
 
@@ -103,7 +115,7 @@ impl Server {
     }
 
     pub fn address(&self, application: &str) -> String {
-        format!("rtmp://127.0.0.1:{}/{application}/key", self.port)
+        format!("rtmp://{}:{}/{application}/key", self.host, self.port)
     }
 
     /// Throws out everyone who publishes there.
