@@ -158,6 +158,58 @@ fn fail_fast_ends_instead_and_the_file_has_what_there_was() {
 }
 
 #[test]
+fn a_server_that_is_down_at_the_end_is_a_failure() {
+    let (bench, mut server) = (Bench::new(), Server::up());
+    bench.write("long.csv", motion(60.0).as_bytes());
+    let arguments = ["animate", "me.png", "long.csv", "-o", &server.address("live"), "-o", "a.mkv"];
+    let mut running = Running::start(&bench, &[&arguments, &SMALL[..3]].concat());
+    running.wait_for(": live");
+    server.kill();
+    running.wait_for("not live: ");
+    running.signal("TERM");
+    let ran = running.end();
+    ran.failed(1, &["it was lost before the end: ", "hint: "]);
+    let (summary, written) = (ran.json(), frames(&bench.path("a.mkv")));
+    assert!(summary["live"][0]["failure"].is_string() && summary["frames"] == written, "{summary}");
+}
+
+#[test]
+fn srt_that_nobody_answers_is_not_said_to_be_streamed() {
+    let bench = Bench::new();
+    let address = format!("srt://127.0.0.1:{}", rtmp::free_port());
+    let ran = bench.run(&[&["animate", "me.png", "motion.csv", "-o", &address, "-o", "a.mp4"], &SMALL[..2]].concat());
+    ran.failed(1, &["srt://127.0.0.1:", "when the stream ended", "wrote a.mp4, 11 frames"]);
+    assert!(!ran.stderr.contains("streamed"), "{}", ran.stderr);
+}
+
+#[test]
+fn elements_that_hang_hold_nobody() {
+    let bench = Bench::new();
+    bench.write("long.csv", motion(60.0).as_bytes());
+    let deaf = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = deaf.local_addr().unwrap().port();
+    // The first frame is more than the system takes for somebody who does not read.
+    let raw = format!("gst: videoscale ! video/x-raw,width=4096,height=4096 ! tcpclientsink host=127.0.0.1 port={port}");
+    let arguments = ["animate", "me.png", "long.csv", "-o", &raw, "-o", "a.mkv"];
+    let mut running = Running::start(&bench, &[&arguments, &SMALL[..2]].concat());
+    running.wait_for("rendering 1501 frames");
+    thread::sleep(Duration::from_secs(1));
+    running.signal("TERM");
+    let (asked, ran) = (Instant::now(), running.end());
+    // Far less than the time it takes no frame for, with which it would be given up anyway.
+    assert!(asked.elapsed() < Duration::from_secs(8), "{:?}: {}", asked.elapsed(), ran.stderr);
+    ran.failed(1, &["gst: videoscale ! video/x-raw ! tcpclientsink: ", "hint: ", "wrote a.mkv"]);
+    assert!(frames(&bench.path("a.mkv")) > 0);
+    // What lies where one wants to write is safe from them too.
+    bench.write("mine.dat", b"mine");
+    let taken = ["animate", "me.png", "motion.csv", "-o", "gst: filesink location=mine.dat"];
+    bench.run(&taken).failed(1, &["mine.dat: there is a file of that name already"]);
+    let twice = [&taken[..], &["-o", "mine.dat"]].concat();
+    assert_ne!(bench.run(&twice).code, 0);
+    assert_eq!(std::fs::read(bench.path("mine.dat")).unwrap(), b"mine");
+}
+
+#[test]
 fn a_loop_goes_on_until_it_is_stopped() {
     let bench = Bench::new();
     let arguments = ["animate", "me.png", "motion.csv", "--loop", "-o", "web.m3u8", "-o", "a.mp4"];
@@ -208,6 +260,9 @@ fn a_storyboard_goes_on_air() {
     let ran = bench.run(&absent);
     ran.failed(1, &["nothing listens at 127.0.0.1:1", "hint: ", "film2.mp4, 50 frames"]);
     assert_eq!(frames(&bench.path("film2.mp4")), 50);
+    // One that the film is not to outlive ends it; what is finished of it is kept.
+    let ran = bench.run(&[&absent[..], &["--fail-fast", "--restart", "--overwrite"]].concat());
+    ran.failed(1, &["nothing listens at 127.0.0.1:1", "parts of the film are finished and kept", "the same command"]);
     let wrong = bench.run(&["storyboard", "film.yaml", "--loop", "-o", "b.mp4"]);
     wrong.failed(2, &["--loop is for live outputs"]);
 }
@@ -368,4 +423,18 @@ fn a_live_source_is_not_known_beforehand() {
         let ran = bench.run(&["animate", "me.png", &camera, option, value, "-o", "web.m3u8"]);
         ran.failed(2, &["does not go with a live source", "hint: "]);
     }
+}
+
+#[test]
+fn a_source_that_is_silent_holds_nobody_and_its_key_is_told_to_nobody() {
+    let (bench, server) = (Bench::new(), Server::up());
+    // Nobody publishes there.
+    let silent = format!("{}?key=secret", server.address("plain").replace("rtmp://", "rtmp://me:secret@"));
+    let running = Running::start(&bench, &["animate", "me.png", &silent, "-o", "web.m3u8", "-v"]);
+    thread::sleep(Duration::from_secs(2));
+    running.signal("TERM");
+    let (asked, ran) = (Instant::now(), running.end());
+    assert!(asked.elapsed() < Duration::from_secs(15), "{:?}: {}", asked.elapsed(), ran.stderr);
+    assert_eq!(ran.code, 130, "{}", ran.stderr);
+    assert!(!ran.stderr.contains("secret"), "{}", ran.stderr);
 }

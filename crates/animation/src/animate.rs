@@ -1,6 +1,7 @@
 //! The run: portrait and motion in, files out.
 
 use std::{
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -71,11 +72,12 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
     for (output, _) in &job.outputs {
         output.check_name(job.overwrite)?;
     }
+    job.raw.iter().try_for_each(|raw| raw.check_names(job.overwrite))?;
     let tracker = FaceTracker::new().map_err(|source| AnimationError::face(job.portrait.clone(), source))?;
     // The portrait first: to look at a video takes longer.
     let portrait = Portrait::load(&job.portrait, job.face, &tracker)?;
     if job.live.is_live()
-        && let Some(reader) = live_reader(&job.motion.source)?
+        && let Some(reader) = live_reader(&job.motion.source, token)?
     {
         return follow(job, portrait, reader, &tracker, observer, token);
     }
@@ -109,7 +111,7 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
         observer.note("a part has no sound: `moue join --sound` adds it to the whole");
     }
     let soundtrack = soundtrack.filter(|_| job.frames.is_none());
-    let sinks = open(job, &format, soundtrack.as_ref(), observer)?;
+    let sinks = open(job, &format, soundtrack.as_ref(), observer, token)?;
     let heard = match &soundtrack {
         Some(soundtrack) if !job.live.streams.is_empty() => heard(soundtrack, span.duration(), observer)?,
         _ => Vec::new(),
@@ -139,13 +141,15 @@ pub fn animate(job: &AnimateJob, observer: &dyn Observer, token: &CancelToken) -
         if broadcast.as_ref().is_some_and(|broadcast| broadcast.goes_on(token)) {
             observer.on_air(files.iter().filter(|file| file.is_ok()).count());
         }
+        // It is done when it was played to its end once, which need not be the first time.
+        let mut played = outcome.frames;
         while broadcast.as_ref().is_some_and(|broadcast| broadcast.plays_again(token)) {
             match render(Vec::new(), None, &()) {
                 Err(AnimationError::Interrupted) => break,
-                outcome => outcome?,
-            };
+                again => played = played.max(again?.frames),
+            }
         }
-        Ok::<_, AnimationError>(((outcome.frames, outcome.report), times, files))
+        Ok::<_, AnimationError>(((played, outcome.report), times, files))
     })?;
     for queue in &outcome.1.channels {
         tracing::debug!(
@@ -293,9 +297,12 @@ pub(crate) fn programme(
         framing => framing,
     };
     let pose = job.live.page.as_ref().map(|_| pose_renderer(portrait, framing, (width, height))).transpose()?;
-    let motion = job.motion.source.to_string();
+    // Whoever has the page need not know where files lie.
+    let motion = job.motion.path().and_then(Path::file_name);
+    let motion = motion.map_or_else(|| job.motion.source.to_string(), |name| name.to_string_lossy().into_owned());
+    let portrait_name = portrait.path.file_name().unwrap_or_default().to_string_lossy();
     Ok(Programme {
-        title: format!("{}, {motion}", portrait.path.display()),
+        title: format!("{portrait_name}, {motion}"),
         renderer: renderer.name(),
         frames,
         channels: match job.renderer {
@@ -348,6 +355,7 @@ pub(crate) fn open(
     format: &VideoFormat,
     soundtrack: Option<&Soundtrack>,
     observer: &dyn Observer,
+    token: &CancelToken,
 ) -> Result<Vec<NamedSink>, AnimationError> {
     let mut said: Vec<SoundUse> = Vec::new();
     let mut sinks = Vec::new();
@@ -370,7 +378,7 @@ pub(crate) fn open(
         sinks.push((name, sink));
     }
     for raw in &job.raw {
-        sinks.push((raw.to_string(), raw.open(format)?));
+        sinks.push((raw.to_string(), raw.open(format, token)?));
     }
     Ok(sinks)
 }
@@ -460,7 +468,7 @@ pub(crate) fn summary(done: &Done<'_>) -> Summary {
         stages.push(StageSummary { name: stage.name.clone(), threads: stage.threads, busy, waited });
     }
     let busy = done.finishing.as_secs_f64();
-    stages.push(StageSummary { name: "finish".to_owned(), threads: job.outputs.len(), busy, waited: 0.0 });
+    stages.push(StageSummary { name: "finish".to_owned(), threads: job.files().len(), busy, waited: 0.0 });
     let queue = |queue: &moue_engine::ChannelStats| QueueSummary {
         name: queue.name.clone(),
         capacity: queue.capacity,

@@ -134,7 +134,8 @@ impl AnimateJob {
         let inputs = [Some(self.portrait.as_path()), self.motion.path(), rest, self.motion.map.as_deref()];
         let inputs: Vec<PathBuf> = inputs.into_iter().flatten().map(resolved).collect();
         let mut seen = HashSet::new();
-        for path in self.outputs.iter().map(|(output, _)| output.path()).chain(self.live.playlists()) {
+        let raw = self.raw.iter().flat_map(RawOutput::files);
+        for path in self.outputs.iter().map(|(output, _)| output.path()).chain(self.live.playlists()).chain(raw) {
             let full = resolved(path);
             if inputs.contains(&full) {
                 return Err(AnimationError::OutputIsInput { path: path.to_owned() });

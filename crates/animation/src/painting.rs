@@ -103,10 +103,14 @@ impl Painted {
         }
         let (compute, device) = compute(job)?;
         let checkpoint = Checkpoint::open(&folder)?;
-        settings.size = job.size.unwrap_or_else(|| {
-            let side = (checkpoint.unet.sample_size * checkpoint.vae.downscale()) as u32;
-            (side, side)
-        });
+        let own = (checkpoint.unet.sample_size * checkpoint.vae.downscale()) as u32;
+        settings.size = job.size.unwrap_or((own, own));
+        let (wide, high) = settings.size;
+        if wide.max(high) >= 2 * own {
+            observer.note(&format!(
+                "these models have learned pictures of {own}x{own}: in {wide}x{high} they paint several faces, or parts of one"
+            ));
+        }
         let needs = MemoryNeeds::estimate(&checkpoint, &compute, &settings)?;
         let free = available(&compute.device);
         let most = MOST_AT_ONCE.min(usize::try_from(frames).unwrap_or(MOST_AT_ONCE));

@@ -161,6 +161,10 @@ pub(crate) fn run(
         let source = pool.clone();
         let steps = Steps { observer, token };
         let render = move |_: &mut (), asked: Vec<Asked>| -> Result<Vec<Rendered>, StageError> {
+            // One that takes all cores for a frame takes long: what it has not begun when the run is to finish is left.
+            if renderer.is_parallel() && token.is_finishing() {
+                return Ok(Vec::new());
+            }
             let mut frames: Vec<RgbImage> = asked.iter().map(|_| source.take()).collect();
             renderer.render(&asked, &mut frames, &steps)?;
             let rendered = asked.into_iter().zip(frames);

@@ -6,6 +6,7 @@
 
 use std::num::NonZero;
 use std::path::PathBuf;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use image::RgbImage;
@@ -20,6 +21,8 @@ use crate::{AnimationError, Observer, expression_of, head_of};
 
 /// Decoded frames that wait for the tracker: decoders deliver in bursts.
 const WAITING_FRAMES: usize = 4;
+/// How often one looks whether a run is to end before its source gives anything.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What to read off which video.
 #[derive(Clone, Debug)]
@@ -91,6 +94,34 @@ pub struct FaceGap {
     pub frames: u64,
 }
 
+/// Opens a source, unless the run is to end before it gives anything: an address may be silent for half a minute.
+///
+/// # Errors
+/// What is wrong with the source; the run was interrupted.
+pub(crate) fn open_reader(
+    source: &Source,
+    start: Option<f64>,
+    end: Option<f64>,
+    token: &CancelToken,
+) -> Result<VideoReader, AnimationError> {
+    if !matches!(source, Source::Address(_)) {
+        return Ok(VideoReader::open_range(source, start, end)?);
+    }
+    let (tell, told) = sync_channel(1);
+    let address = source.clone();
+    let opening = move || drop(tell.send(VideoReader::open_range(&address, start, end)));
+    // Nobody waits for it when it is in vain.
+    let spawned = std::thread::Builder::new().name("open".to_owned()).spawn(opening);
+    spawned.map_err(|error| AnimationError::Thread { what: "opening the source", error })?;
+    loop {
+        match told.recv_timeout(LOOK) {
+            Ok(opened) => return Ok(opened?),
+            Err(RecvTimeoutError::Timeout) if !token.is_finishing() => {}
+            Err(_) => return Err(AnimationError::Interrupted),
+        }
+    }
+}
+
 /// Follows a face through a video and reads its coefficients.
 ///
 /// # Errors
@@ -103,7 +134,7 @@ pub fn track_video(
     observer: &dyn Observer,
     token: &CancelToken,
 ) -> Result<TrackedVideo, AnimationError> {
-    let mut reader = VideoReader::open_range(&job.source, job.start, job.end)?;
+    let mut reader = open_reader(&job.source, job.start, job.end, token)?;
     let device = moue_diffusion::device::open("cpu")?;
     let smirk = job.smirk.as_deref().map(|path| SmirkTracker::load(path, &device)).transpose()?;
     let name = job.source.to_string();

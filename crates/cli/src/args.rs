@@ -194,7 +194,8 @@ pub struct AnimateArgs {
     pub framing: Option<Framing>,
     /// Size in pixels, e.g. 1920x1080, or `source`
     ///
-    /// `source` is the portrait's own size (default for --framing whole); --framing head gives 512x512 by default.
+    /// `source` is the portrait's own size (default for --framing whole); --framing head gives 512x512 by default. A
+    /// painted square has the size that the models have learned by default: 512x512 for the published ones.
     /// Odd sizes are rounded to even ones. A portrait of another shape is fitted inside; the rest stays black.
     #[arg(long, value_name = "WxH|source", help_heading = "Picture")]
     pub size: Option<Size>,

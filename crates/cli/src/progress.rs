@@ -239,7 +239,13 @@ impl Observer for Progress {
     }
 
     fn serving(&self, what: &str, url: &str) {
-        self.say(&format!("{} {url}", strong(format!("{what}:"))));
+        let text = format!("{} {url}", strong(format!("{what}:")));
+        // Nobody gets to a page whose token is not told.
+        if url.contains("token=") && self.printer.is_quiet() {
+            self.printer.complain(&text);
+        } else {
+            self.say(&text);
+        }
     }
 
     fn leg(&self, output: &str, event: &LegEvent) {

@@ -115,10 +115,16 @@ pub enum FilmError {
         of: usize,
     },
     /// A stream broke that the run was not to outlive; what was finished is kept.
-    #[error("{problem}")]
+    #[error(
+        "{problem}\n{kept} of {of} parts of the film are finished and kept\nhint: the same command goes on from there"
+    )]
     Stream {
         /// Which, and why.
         problem: String,
+        /// Parts that are there.
+        kept: usize,
+        /// Parts of the whole film.
+        of: usize,
     },
     /// A part of the run failed.
     #[error("{0}")]

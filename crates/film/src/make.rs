@@ -120,6 +120,7 @@ pub fn film(
     let rate = storyboard.output.rate;
     let format = VideoFormat { expected_frames: Some(cut.frame_count()), ..VideoFormat::new(size.0, size.1, rate) };
     // Names that are taken, folders that are missing: known before anything is rendered.
+    job.raw.iter().try_for_each(|raw| raw.check_names(job.overwrite))?;
     for (output, settings) in &job.outputs {
         drop(output.open(&format, settings, job.overwrite)?);
     }
@@ -143,7 +144,7 @@ pub fn film(
         direct.push(output.open(&format, settings, job.overwrite)?);
     }
     for raw in &job.raw {
-        direct.push(raw.open(&format)?);
+        direct.push(raw.open(&format, token)?);
     }
     let programme = programme(storyboard, cut, job, size, props)?;
     let broadcast = Broadcast::open(&job.live, &format, &cut.cues(), programme, observer)?;
@@ -214,7 +215,9 @@ pub fn film(
     let outputs = match (made, failures.first()) {
         (Ok(outputs), _) => outputs,
         // Why a stream ended explains why the film did.
-        (Err(_), Some(problem)) if !token.is_finishing() => return Err(FilmError::Stream { problem: problem.clone() }),
+        (Err(FilmError::Interrupted { kept, of }), Some(problem)) if !token.is_finishing() => {
+            return Err(FilmError::Stream { problem: problem.clone(), kept, of });
+        }
         (Err(error), _) => return Err(error),
     };
     failures.iter().for_each(|failure| observer.failed(failure));
@@ -239,7 +242,8 @@ pub fn film(
 
 /// Refuses what can be refused before any file is touched.
 fn check(storyboard: &Storyboard, job: &FilmJob) -> Result<(), FilmError> {
-    let outputs = job.outputs.iter().map(|(output, _)| output.path()).chain(job.live.playlists());
+    let raw = job.raw.iter().flat_map(RawOutput::files);
+    let outputs = job.outputs.iter().map(|(output, _)| output.path()).chain(job.live.playlists()).chain(raw);
     check_outputs(inputs_of(storyboard), outputs)?;
     job.live.check()?;
     Ok(())

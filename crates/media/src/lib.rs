@@ -42,6 +42,7 @@ mod planes;
 mod png_file;
 mod quantise;
 mod raw;
+mod raw_leg;
 mod reader;
 mod room;
 mod settings;

@@ -145,13 +145,15 @@ impl LiveLeg {
     /// Sends the newest frame, says farewell where somebody listens, and ends, within two seconds.
     ///
     /// # Errors
-    /// [`MediaError::Stream`]: why no session ever stood; with [`fail_fast`](LiveSettings::fail_fast), why it had ended
-    /// before.
+    /// [`MediaError::Stream`]: why no session stood at the end, or, with [`fail_fast`](LiveSettings::fail_fast), why it had
+    /// ended before.
     pub fn end(mut self) -> Result<LegStats, MediaError> {
         let failure = self.stop(Order::End);
         match failure {
             Some(Loss { why, hint }) => {
-                Err(MediaError::Stream { output: self.shown.display().to_string(), problem: why, hint })
+                let was_live = self.stats().sessions > 0;
+                let problem = if was_live { format!("it was lost before the end: {why}") } else { why };
+                Err(MediaError::Stream { output: self.shown.display().to_string(), problem, hint })
             }
             None => Ok(self.stats()),
         }
@@ -168,8 +170,8 @@ impl LiveLeg {
         let thread = self.thread.take()?;
         if self.done.recv_timeout(END_PATIENCE) == Err(RecvTimeoutError::Timeout) {
             // Something in the media graph hangs. It holds nothing of ours but memory.
-            tracing::warn!(output = %self.shown.display(), "the stream does not end; it is left to itself");
-            return None;
+            let hint = "see whether what it is written to hangs; it is left to itself";
+            return Some(Loss::new("it does not end", hint));
         }
         thread.join().ok().flatten()
     }

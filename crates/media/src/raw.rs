@@ -1,21 +1,19 @@
 //! An output in GStreamer's own words, for what has no name here: a bin that takes raw frames.
 
 use std::fmt;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 
 use gst::prelude::*;
 use gstreamer as gst;
-use image::RgbImage;
+use moue_engine::CancelToken;
 
 use crate::elements;
 use crate::error::MediaError;
-use crate::graph::{Graph, entrance};
-use crate::planes::{Planar, timed, video_info};
-use crate::sink::{Sink, VideoFormat, Written, check_frame};
+use crate::pending::exists;
+use crate::planes::video_info;
+use crate::raw_leg::{Patience, RawLeg};
+use crate::sink::{Sink, VideoFormat};
 
-/// Frames between conversion and the bin.
-const QUEUED_FRAMES: u64 = 4;
 /// How long its elements may take to make themselves ready.
 const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(5);
 
@@ -32,6 +30,7 @@ const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(5);
 pub struct RawOutput {
     text: String,
     shown: String,
+    files: Vec<PathBuf>,
 }
 
 impl RawOutput {
@@ -42,17 +41,48 @@ impl RawOutput {
     /// [`MediaError::RawOutput`], which names the element; [`MediaError::GStreamer`].
     pub fn parse(text: &str) -> Result<Self, MediaError> {
         elements::start()?;
-        let output = Self { text: text.to_owned(), shown: shown(text) };
-        output.bin()?;
+        let mut output = Self { text: text.to_owned(), shown: shown(text), files: Vec::new() };
+        let (bin, _) = output.bin()?;
+        let sinks = bin.iterate_recurse().into_iter().flatten().filter(|element| factory(element) == "filesink");
+        let locations = sinks.filter_map(|sink| sink.property::<Option<String>>("location"));
+        output.files = locations.map(PathBuf::from).collect();
         Ok(output)
+    }
+
+    /// The files that it writes, as far as they are named for a `filesink`.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(PathBuf::as_path)
+    }
+
+    /// Refuses files that are there, unless they may be replaced. What is no file, as a pipe or a device, is written to.
+    ///
+    /// # Errors
+    /// [`MediaError::Exists`].
+    pub fn check_names(&self, overwrite: bool) -> Result<(), MediaError> {
+        match self.files().find(|file| !overwrite && file.is_file()) {
+            Some(file) => Err(exists(file)),
+            None => Ok(()),
+        }
     }
 
     /// Makes its elements ready for frames of this format, as a trial, then sets them going. Files that they write have
     /// their names from the start.
     ///
+    /// Where an element starts, takes frames or ends too slowly, the output fails and is left to itself: after 5, 10 and
+    /// 30 s, and after 1.5 s once `token` says that the run is to finish.
+    ///
     /// # Errors
     /// [`MediaError::RawOutput`]: they do not take such frames, or an element cannot be made ready, as without its device.
-    pub fn open(&self, format: &VideoFormat) -> Result<Box<dyn Sink>, MediaError> {
+    pub fn open(&self, format: &VideoFormat, token: &CancelToken) -> Result<Box<dyn Sink>, MediaError> {
+        self.open_with(format, Patience::default(), token)
+    }
+
+    fn open_with(
+        &self,
+        format: &VideoFormat,
+        patience: Patience,
+        token: &CancelToken,
+    ) -> Result<Box<dyn Sink>, MediaError> {
         let path = self.path();
         if !format.width.is_multiple_of(2) || !format.height.is_multiple_of(2) || format.width.min(format.height) == 0 {
             let problem =
@@ -67,13 +97,10 @@ impl RawOutput {
             let hint = "begin with: videoconvert ! videoscale ! videorate ! and the caps that it takes";
             return Err(self.wrong(format!("it takes no frames like these: {caps}"), hint));
         }
-        self.try_out(&bin)?;
-        let source = entrance(&path, Some(&caps))?;
-        source.set_max_buffers(QUEUED_FRAMES);
-        source.set_max_bytes(0);
-        let graph = Graph::start(source.clone(), &[source.upcast(), bin.upcast()], &path)?;
-        let planar = Planar::new(&info, QUEUED_FRAMES as usize + 2);
-        Ok(Box::new(RawSink { graph, path, format: *format, planar, frames: 0 }))
+        let output = self.clone();
+        let ready = move |bin: &gst::Bin| output.try_out(bin);
+        let leg = RawLeg::start((path, self.files.clone()), (format, &info), bin, ready, patience, token)?;
+        Ok(Box::new(leg))
     }
 
     /// The bin and its open pad.
@@ -200,41 +227,20 @@ fn shown(text: &str) -> String {
     format!("gst: {}", words.join(" ! "))
 }
 
-/// A raw output at work.
-struct RawSink {
-    graph: Graph,
-    path: PathBuf,
-    format: VideoFormat,
-    planar: Planar,
-    frames: u64,
-}
-
-impl Sink for RawSink {
-    fn write(&mut self, frame: &Arc<RgbImage>) -> Result<(), MediaError> {
-        check_frame(&self.path, &self.format, frame)?;
-        let buffer = timed(self.planar.buffer(frame), &self.format, self.frames);
-        self.graph.push(buffer, &self.path)?;
-        self.frames += 1;
-        Ok(())
-    }
-
-    fn finish(mut self: Box<Self>) -> Result<Written, MediaError> {
-        if self.frames == 0 {
-            return Err(MediaError::NoFrames { path: self.path.clone() });
-        }
-        self.graph.finish(&self.path)?;
-        Ok(Written { path: self.path.clone(), frames: self.frames, bytes: 0, notes: Vec::new() })
-    }
-
-    fn abort(self: Box<Self>) {}
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use image::RgbImage;
     use moue_timeline::FrameRate;
     use proptest::prelude::*;
 
     use super::*;
+
+    fn format(side: u32) -> VideoFormat {
+        VideoFormat::new(side, side, FrameRate::FPS_25)
+    }
 
     fn refused(text: &str) -> String {
         let error = RawOutput::parse(text).unwrap_err();
@@ -257,12 +263,16 @@ mod tests {
         let shown = "gst: videoscale ! video/x-raw ! x264enc ! h264parse ! matroskamux ! filesink";
         assert_eq!((output.to_string().as_str(), format!("{output:?}").contains("location")), (shown, false));
         assert!(!path.exists());
-        let mut sink = output.open(&VideoFormat::new(64, 64, FrameRate::FPS_25)).unwrap();
+        let mut sink = output.open(&format(64), &CancelToken::new()).unwrap();
         let frame = |grey| Arc::new(RgbImage::from_pixel(64, 64, image::Rgb([grey; 3])));
         (0..20).for_each(|index| sink.write(&frame(index * 10)).unwrap());
         assert!(sink.write(&Arc::new(RgbImage::new(32, 32))).is_err());
         let written = sink.finish().unwrap();
         assert_eq!((written.frames, written.path), (20, PathBuf::from(shown)));
+        assert_eq!(written.bytes, std::fs::metadata(&path).unwrap().len());
+        // What it has written is in the way of another.
+        assert!(output.check_names(false).unwrap_err().to_string().contains("a.mkv"));
+        output.check_names(true).unwrap();
         let frames: Vec<_> =
             crate::VideoReader::open(&crate::Source::from(&path)).unwrap().map(Result::unwrap).collect();
         assert_eq!((frames.len(), frames[0].1.dimensions()), (20, (32, 32)));
@@ -286,7 +296,7 @@ mod tests {
             assert!(told.contains(part), "{text}: {told}");
         }
         let open = |text: &str, side| {
-            let opened = RawOutput::parse(text).unwrap().open(&VideoFormat::new(side, side, FrameRate::FPS_25));
+            let opened = RawOutput::parse(text).unwrap().open(&format(side), &CancelToken::new());
             opened.err().expect("refused").to_string()
         };
         assert!(open("capsfilter caps=video/x-raw,format=RGB ! fakesink", 64).contains("takes no frames like these"));
@@ -298,12 +308,63 @@ mod tests {
     fn a_bin_that_breaks_ends_its_leg_alone() {
         let output = RawOutput::parse("filesink location=/nowhere/at/all").unwrap();
         let frame = Arc::new(RgbImage::new(64, 64));
-        let opened = output.open(&VideoFormat::new(64, 64, FrameRate::FPS_25));
+        let opened = output.open(&format(64), &CancelToken::new());
         let error = match opened {
             Err(error) => error,
             Ok(mut sink) => (0..100).find_map(|_| sink.write(&frame).err()).expect("it breaks"),
         };
         assert!(error.to_string().contains("/nowhere/at/all"), "{error}");
+    }
+
+    /// What becomes of an output that hangs: it fails within moments, whatever it does.
+    fn given_up(text: &str, is_stopped: bool) -> String {
+        let quick = Duration::from_millis(300);
+        let patience = Patience { start: 4 * quick, frame: quick, end: quick, farewell: [quick, 4 * quick] };
+        let slow = Patience { frame: Duration::from_secs(3600), end: Duration::from_secs(3600), ..patience };
+        let (token, began) = (CancelToken::new(), Instant::now());
+        let opened = RawOutput::parse(text).unwrap().open_with(&format(64), if is_stopped { slow } else { patience }, &token);
+        let outcome = opened.and_then(|mut sink| {
+            if is_stopped {
+                token.finish();
+            }
+            let frame = Arc::new(RgbImage::new(64, 64));
+            (0..30).try_for_each(|_| sink.write(&frame))?;
+            sink.finish()
+        });
+        assert!(began.elapsed() < Duration::from_secs(60), "{text}: {:?}", began.elapsed());
+        outcome.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn one_that_hangs_is_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let nobody_reads = format!("filesink location={}", pipe.display());
+        assert!(given_up(&nobody_reads, false).contains("do not start"));
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let deaf = format!("tcpclientsink host=127.0.0.1 port={}", server.local_addr().unwrap().port());
+        let endless = "queue ! valve drop=true ! fakesink";
+        for is_stopped in [false, true] {
+            let told = given_up(&format!("videoscale ! video/x-raw,width=2048,height=2048 ! {deaf}"), is_stopped);
+            assert!(told.contains("has taken no frame for 0.") && told.contains("\nhint: "), "{told}");
+            let told = given_up(endless, is_stopped);
+            assert!(told.contains("it does not end"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_slow_one_is_not_given_up() {
+        let output = RawOutput::parse("identity sleep-time=40000 ! fakesink").unwrap();
+        let quick = Duration::from_millis(1500);
+        let patience = Patience { start: 10 * quick, frame: quick, end: quick, farewell: [quick, 10 * quick] };
+        let token = CancelToken::new();
+        let mut sink = output.open_with(&format(64), patience, &token).unwrap();
+        let frame = Arc::new(RgbImage::new(64, 64));
+        (0..25).for_each(|_| sink.write(&frame).unwrap());
+        // Also when the run is to finish: what has begun goes on.
+        token.finish();
+        assert_eq!(sink.finish().unwrap().frames, 25);
     }
 
     proptest! {

@@ -56,11 +56,11 @@ impl Source {
         }
     }
 
-    /// What errors call it.
+    /// What it is called where people and programs read it: an address without what may be a secret.
     pub(crate) fn name(&self) -> PathBuf {
         match self {
             Self::File(path) | Self::Folder { path, .. } => path.clone(),
-            Self::Address(address) => PathBuf::from(address),
+            Self::Address(address) => PathBuf::from(shown(address)),
         }
     }
 
@@ -92,6 +92,32 @@ impl From<PathBuf> for Source {
     fn from(path: PathBuf) -> Self {
         if path.is_dir() { Self::Folder { path, rate: FrameRate::FPS_25 } } else { Self::File(path) }
     }
+}
+
+/// An address without user, password and query, and without the stream key that servers of RTMP find in the path.
+fn shown(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
+    let (place, query) = rest.split_once(['?', '#']).map_or((rest, ""), |(place, _)| (place, "?..."));
+    let (authority, path) = place.split_once('/').map_or((place, None), |(authority, path)| (authority, Some(path)));
+    let server = authority.rsplit_once('@').map_or(authority, |(_, server)| server);
+    let is_rtmp = scheme.to_lowercase().starts_with("rtmp");
+    let path = match path.map(|path| path.split_once('/').unwrap_or((path, ""))) {
+        None => String::new(),
+        Some((application, key)) if is_rtmp && !key.is_empty() => return format!("{scheme}://{server}/{application}/..."),
+        Some(_) => place[authority.len()..].to_owned(),
+    };
+    format!("{scheme}://{server}{path}{query}")
+}
+
+/// What somebody else says, whose addresses may have secrets.
+pub(crate) fn without_secrets(text: &str) -> String {
+    let is_end = |c: char| c.is_whitespace() || "'\"<>()[],;".contains(c);
+    text.split_inclusive(is_end)
+        .map(|word| {
+            let bare = word.trim_end_matches(is_end);
+            if bare.contains("://") { format!("{}{}", shown(bare), &word[bare.len()..]) } else { word.to_owned() }
+        })
+        .collect()
 }
 
 impl fmt::Display for Source {
@@ -136,6 +162,25 @@ mod tests {
         assert_eq!(Source::parse("file:///a%20clip.mp4").unwrap(), Source::File("/a clip.mp4".into()));
         assert_eq!(Source::parse("v4l2:///dev/video0").unwrap(), Source::Address("v4l2:///dev/video0".into()));
         assert!(Source::parse("file://%zz").unwrap_err().to_string().contains("path alone"));
+    }
+
+    #[test]
+    fn addresses_are_shown_without_their_secrets() {
+        for (address, shown) in [
+            ("rtmp://me:word@host:1935/live/key?k=v", "rtmp://host:1935/live/..."),
+            ("rtmp://host/live", "rtmp://host/live"),
+            ("https://me:word@host/a/b.mp4?sig=x", "https://host/a/b.mp4?..."),
+            ("https://host/a@b.mp4", "https://host/a@b.mp4"),
+            ("srt://host:7001?passphrase=0123456789", "srt://host:7001?..."),
+            ("v4l2:///dev/video0", "v4l2:///dev/video0"),
+            ("http://[::1]:80/a.mp4", "http://[::1]:80/a.mp4"),
+        ] {
+            let source = Source::parse(address).unwrap();
+            assert_eq!((source.to_string().as_str(), source.name().to_str().unwrap()), (shown, shown));
+            assert_eq!(source.address().unwrap(), address);
+            let said = format!("no stream at '{address}' (or at {address})");
+            assert_eq!(without_secrets(&said), format!("no stream at '{shown}' (or at {shown})"));
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use image::{RgbImage, imageops};
 use moue_bridge::{Family, LinearMap};
+use moue_engine::CancelToken;
 use moue_face::{FaceFollower, FaceTracker, FollowSettings};
 use moue_media::{Source, VideoReader};
 use moue_smirk::SmirkTracker;
@@ -18,7 +19,7 @@ use serde::Serialize;
 
 use crate::bridging::moving;
 use crate::motion::smirk_file;
-use crate::tracking::{measured_channels, measured_values};
+use crate::tracking::{measured_channels, measured_values, open_reader};
 use crate::{AnimationError, MotionJob, Rest, read_map};
 
 /// How long the driver's face is watched to learn its rest.
@@ -283,11 +284,11 @@ impl crate::Observer for Notes {
 /// The source's frames, if it is one that goes on in real time.
 ///
 /// # Errors
-/// A source that cannot be opened.
-pub(crate) fn live_reader(source: &Source) -> Result<Option<VideoReader>, AnimationError> {
+/// A source that cannot be opened; the run was interrupted.
+pub(crate) fn live_reader(source: &Source, token: &CancelToken) -> Result<Option<VideoReader>, AnimationError> {
     if !matches!(source, Source::Address(_)) {
         return Ok(None);
     }
-    let reader = VideoReader::open(source)?;
+    let reader = open_reader(source, None, None, token)?;
     Ok(reader.is_live().then_some(reader))
 }

@@ -39,7 +39,7 @@ pub(crate) fn follow(
     let (renderer, _) = renderer(job, &portrait, most.unwrap_or(u64::from(u32::MAX)), None, observer, token)?;
     let (width, height) = renderer.size();
     let format = VideoFormat { expected_frames: most, ..VideoFormat::new(width, height, job.rate) };
-    let sinks = open(job, &format, None, observer)?;
+    let sinks = open(job, &format, None, observer, token)?;
     let programme = programme(job, &portrait, &*renderer, None)?;
     // There is one: a live source is followed for live outputs alone.
     let Some(broadcast) = Broadcast::open(&job.live, &format, &[], programme, observer)? else {

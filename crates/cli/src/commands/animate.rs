@@ -68,8 +68,9 @@ fn job(args: &AnimateArgs, preset: Option<&RunPreset>) -> Result<AnimateJob, Sto
     let usual = preset.and_then(|p| p.keyframes.as_ref()).and_then(PresetKeyframes::keyframing);
     let keyframes = keyframing(&args.mixing).or(usual.filter(|_| renderer == RendererKind::Mixed));
     let default_size = match framing {
-        Framing::Whole => Size::Source,
-        Framing::Head | Framing::Face => Size::Pixels { width: HEAD_SIDE, height: HEAD_SIDE },
+        // A painted square's own size is that of the networks.
+        Framing::Whole | Framing::Face => Size::Source,
+        Framing::Head => Size::Pixels { width: HEAD_SIDE, height: HEAD_SIDE },
     };
     let interpolation = match args.interpolation {
         Some(InterpolationArg::Linear) => Some(Interpolation::Linear),
@@ -389,7 +390,7 @@ mod tests {
             (job.compose, job.framing, job.size)
         };
         let square = Size::Pixels { width: HEAD_SIDE, height: HEAD_SIDE };
-        assert_eq!(job(&[]), (Compose::Crop, Framing::Face, square));
+        assert_eq!(job(&[]), (Compose::Crop, Framing::Face, Size::Source));
         assert_eq!(job(&["--compose", "paste"]), (Compose::Paste, Framing::Whole, Size::Source));
         assert_eq!(job(&["--framing", "whole"]), (Compose::Paste, Framing::Whole, Size::Source));
         assert_eq!(job(&["--framing", "head"]), (Compose::Paste, Framing::Head, square));

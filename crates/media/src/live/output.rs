@@ -47,6 +47,22 @@ pub struct LiveOutput {
 
 const KINDS: &str = "live outputs are rtmp://host/app/key, rtmps://host/app/key, srt://host:port and live/index.m3u8";
 
+const SRT: &str = "write for example srt://host:7001?mode=listener&latency=200&passphrase=0123456789&pbkeylen=16";
+
+/// What a setting of SRT ought to be, where it is not (the names and limits are libsrt's). The sink would take no notice
+/// of it, or try for ever.
+fn srt_setting(name: &str, value: &str) -> Option<&'static str> {
+    let (is_right, expected) = match name {
+        "mode" => (["caller", "listener"].contains(&value), "caller or listener"),
+        "latency" => (value.parse::<u32>().is_ok(), "a number of milliseconds"),
+        "pbkeylen" => (["0", "16", "24", "32"].contains(&value), "16, 24 or 32"),
+        // One with signs that are written by codes is longer than it is.
+        "passphrase" => ((10..80).contains(&value.len()) || value.contains('%'), "10 to 79 characters long"),
+        _ => return None,
+    };
+    (!is_right).then_some(expected)
+}
+
 impl LiveOutput {
     /// Says what a name stands for: an `rtmp://`, `rtmps://` or `srt://` address, or the path of an `.m3u8` playlist.
     ///
@@ -83,7 +99,8 @@ impl LiveOutput {
         let (kind, shown) = match scheme.as_str() {
             "rtmp" | "rtmps" => {
                 let (app, key) = path.split_once('/').unwrap_or((path, ""));
-                if app.is_empty() || key.is_empty() {
+                // Elements take what follows the last slash for the key.
+                if app.is_empty() || key.is_empty() || key.ends_with('/') {
                     let problem = "expected an application and a stream key after the host";
                     return Err(wrong(problem, "write for example rtmp://localhost/live/preview"));
                 }
@@ -93,7 +110,14 @@ impl LiveOutput {
             "srt" if port.is_none() => {
                 return Err(wrong("expected a port after the host", "write for example srt://localhost:7001"));
             }
-            "srt" => (LiveKind::Srt, format!("srt://{server}")),
+            "srt" => {
+                for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+                    if let Some(expected) = srt_setting(name, value) {
+                        return Err(wrong(&format!("'{name}' is not {expected}"), SRT));
+                    }
+                }
+                (LiveKind::Srt, format!("srt://{server}"))
+            }
             _ => return Err(wrong(&format!("nothing is streamed by '{scheme}'"), KINDS)),
         };
         Ok(Self { kind, name: format!("{scheme}://{rest}"), shown, server: server.to_owned(), is_listener })
@@ -229,6 +253,11 @@ mod tests {
             ("rtmp://host/live/se cret", "white space"),
             ("srt://host", "expected a port"),
             ("srt://:7001", "no host"),
+            ("rtmp://host/live/secret/", "stream key"),
+            ("srt://host:7001?passphrase=secret", "'passphrase' is not 10 to 79 characters long"),
+            ("srt://host:7001?mode=Listener", "'mode' is not caller or listener"),
+            ("srt://host:7001?latency=abc", "'latency' is not a number"),
+            ("srt://:7001?mode=listener&pbkeylen=99", "'pbkeylen' is not 16"),
         ] {
             let text = LiveOutput::parse(name).unwrap_err().to_string();
             assert!(text.contains(part) && text.contains("\nhint: ") && !text.contains("secret"), "{name}: {text}");

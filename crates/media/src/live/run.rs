@@ -135,9 +135,9 @@ impl Runner {
         };
         let ending = match self.send(&mut session) {
             Ok(order) => {
-                let is_end = order == Order::End;
+                let (is_end, began) = (order == Order::End, Instant::now());
                 let loss = if is_end && session.flows() { session.finish() } else { None };
-                let unheard = if is_end && !session.is_heard() { self.unheard() } else { None };
+                let unheard = if is_end && !session.is_heard(began) { self.unheard() } else { None };
                 match loss {
                     Some(loss) => self.tell_lost(&loss),
                     None if session.became_live() => self.tell_live(),

@@ -113,12 +113,12 @@ impl Session {
         }
     }
 
-    /// Whether anything that was sent is known to have been taken; looks for a moment where it takes a while to be known.
-    pub(super) fn is_heard(&self) -> bool {
+    /// Whether anything that was sent is known to have been taken, at an end that began then; looks for a moment where it
+    /// takes a while to be known.
+    pub(super) fn is_heard(&self, began: Instant) -> bool {
         if self.output.kind() != LiveKind::Srt || self.is_local() {
             return self.flows();
         }
-        let began = Instant::now();
         while !self.is_live() && began.elapsed() < END_PATIENCE {
             std::thread::sleep(Duration::from_millis(10));
         }

@@ -15,7 +15,7 @@ use crate::codecs::format;
 use crate::elements;
 use crate::error::MediaError;
 use crate::picture::{MAX_PIXELS, MAX_SIDE};
-use crate::source::Source;
+use crate::source::{Source, without_secrets};
 
 /// How long to wait for something before looking whether something broke.
 pub(crate) const PATIENCE: gst::ClockTime = gst::ClockTime::from_mseconds(100);
@@ -314,13 +314,13 @@ impl Input {
         // GStreamer 1.22 keeps what a web server said to itself.
         let is_silent = debug.contains("gst_base_src_loop");
         if self.file.is_none() && (is_silent || error.domain() == gst::ResourceError::domain()) {
-            let said = error.message().trim_end_matches('.');
+            let said = without_secrets(error.message().trim_end_matches('.'));
             return unreachable_because(
                 &self.name,
-                if is_silent { "no connection, or no such file there" } else { said },
+                if is_silent { "no connection, or no such file there" } else { &said },
             );
         }
-        failed(&self.name, error.message(), debug)
+        failed(&self.name, &without_secrets(error.message()), without_secrets(&debug))
     }
 
     /// The error that says that the pictures cannot be decoded, if that is so.
