@@ -290,3 +290,62 @@ pub(crate) fn tell_failure(
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use moue_timeline::{Expression, FlameExpression};
+
+    use super::*;
+
+    /// Takes all cores for long; while it paints frame `last`, the run is told to finish.
+    struct Slow<'a> {
+        token: &'a CancelToken,
+        last: u64,
+    }
+
+    impl Renderer for Slow<'_> {
+        fn name(&self) -> &'static str {
+            "slow"
+        }
+
+        fn size(&self) -> (u32, u32) {
+            (2, 2)
+        }
+
+        fn is_parallel(&self) -> bool {
+            true
+        }
+
+        fn render(&self, asked: &[Asked], _: &mut [RgbImage], _: &dyn BatchObserver) -> Result<(), AnimationError> {
+            if asked.iter().any(|asked| asked.index == self.last) {
+                self.token.finish();
+            }
+            Ok(())
+        }
+    }
+
+    struct Nowhere;
+
+    impl Sink for Nowhere {
+        fn write(&mut self, _: &Arc<RgbImage>) -> Result<(), MediaError> {
+            Ok(())
+        }
+
+        fn finish(self: Box<Self>) -> Result<moue_media::Written, MediaError> {
+            Err(MediaError::NoFrames { path: "nowhere".into() })
+        }
+
+        fn abort(self: Box<Self>) {}
+    }
+
+    #[test]
+    fn what_a_slow_renderer_has_not_begun_when_a_run_is_to_finish_is_left() {
+        let token = CancelToken::new();
+        let slow = Slow { token: &token, last: 3 };
+        let asked = |index| Asked { index, expression: Expression::NEUTRAL, flame: FlameExpression::NEUTRAL };
+        let frames = Frames { range: 0..100, workers: 4, asked: &asked };
+        let sinks: Vec<NamedSink> = vec![("nowhere".to_owned(), Box::new(Nowhere))];
+        let outcome = run(&frames, &slow, sinks, None, None, &(), &token).map(|outcome| outcome.frames);
+        assert!(matches!(outcome, Ok(4)), "{outcome:?}");
+    }
+}

@@ -9,6 +9,7 @@ mod readback;
 use std::sync::LazyLock;
 
 use image::RgbImage;
+use moue_diffusion::{PainterSettings, Sampling};
 use painted::{Expression, Person, SIDE, identities};
 use readback::{Reading, read};
 
@@ -90,20 +91,32 @@ fn difference_around(a: &RgbImage, b: &RgbImage) -> f64 {
     differences.iter().sum::<f64>() / differences.len() as f64
 }
 
-#[test]
-fn every_part_moves_as_asked() {
-    let readings: Vec<Reading> = CLIP.frames.iter().map(read).collect();
-    let mut faults = Vec::new();
-    for Driven { name, index, read, .. } in DRIVEN {
+/// How what is read follows what is asked in frames of the clip's expressions, part by part.
+fn followed(frames: &[RgbImage]) -> [(&'static str, f64); 8] {
+    let readings: Vec<Reading> = frames.iter().map(read).collect();
+    DRIVEN.map(|Driven { name, index, read, .. }| {
         let asked: Vec<f64> = CLIP.expressions.iter().map(|expression| f64::from(expression[index])).collect();
         let seen: Vec<f64> = readings.iter().map(read).collect();
         let found = correlation(&asked, &seen);
         eprintln!("{name:<16} correlation {found:.3}");
-        if found < LEAST {
-            faults.push(format!("{name}: {found:.3}, expected {LEAST} or more"));
-        }
-    }
-    assert!(faults.is_empty(), "{faults:#?}");
+        (name, found)
+    })
+}
+
+#[test]
+fn every_part_moves_as_asked() {
+    let faults: Vec<_> = followed(&CLIP.frames).into_iter().filter(|(_, found)| *found < LEAST).collect();
+    assert!(faults.is_empty(), "{faults:?}, expected {LEAST} or more");
+}
+
+/// The checkpoint has no LCM-LoRA; the official default takes few steps too.
+#[test]
+fn four_steps_still_follow() {
+    let sampling = Sampling { steps: 4, ..Sampling::default() };
+    let frames = CLIP.person.paint_as(&CLIP.expressions, sampling, PainterSettings::default().reference_scale);
+    let found = followed(&frames);
+    let mean = found.iter().map(|(_, found)| found).sum::<f64>() / found.len() as f64;
+    assert!(mean > 0.8 && found[0].1 > LEAST, "mean {mean:.3}, {found:?}");
 }
 
 #[test]
@@ -119,7 +132,7 @@ fn a_person_stays_who_they_are_and_two_are_two() {
     let within = least(pairs(&frames, &frames));
     let between = most(pairs(&frames, &others));
     eprintln!("cosines within the clip from {within:.3}, between persons up to {between:.3}");
-    assert!(within > between, "within the clip {within}, between persons {between}");
+    assert!(within > 0.6 && between < 0.4, "within the clip {within}, between persons {between}");
     let portraits = [CLIP.person.identity.clone(), second.identity.clone()];
     for (at, painted) in [&frames, &others].into_iter().enumerate() {
         let (own, other) = (&portraits[at..=at], &portraits[1 - at..=1 - at]);
@@ -138,7 +151,7 @@ fn the_reference_brings_hair_and_background() {
     };
     let (with, without) = (mean(&CLIP.frames), mean(&plain));
     eprintln!("error around the face: {with:.3} with the reference, {without:.3} without");
-    assert!(with < 0.5 * without, "{with} with the reference, {without} without");
+    assert!(with < 0.35 * without, "{with} with the reference, {without} without");
 }
 
 /// The jaw opens as far as it can without guidance too.

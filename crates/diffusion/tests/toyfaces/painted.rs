@@ -62,7 +62,15 @@ impl Person {
     }
 
     pub fn paint_with(&self, expressions: &[Expression], guidance: f64, reference_scale: Option<f64>) -> Vec<RgbImage> {
-        let sampling = Sampling { steps: STEPS, guidance, ..Sampling::default() };
+        self.paint_as(expressions, Sampling { steps: STEPS, guidance, ..Sampling::default() }, reference_scale)
+    }
+
+    pub fn paint_as(
+        &self,
+        expressions: &[Expression],
+        sampling: Sampling,
+        reference_scale: Option<f64>,
+    ) -> Vec<RgbImage> {
         let settings = PainterSettings { sampling, reference_scale, size: (SIDE, SIDE), ..PainterSettings::default() };
         let subject = Subject { face: self.identity.values(), portrait: &self.aligned };
         let checkpoint = Checkpoint::open(&folder()).unwrap();
