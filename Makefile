@@ -22,7 +22,7 @@ demo: build ## Animate the example portrait: out/demo.mp4 and the contact sheet 
 demo-diffusion: build ## Paint drawn faces with the toy checkpoint: out/toyface-diffusion.mp4 (no real model; minutes on a CPU)
 	@mkdir -p out
 	$(MOUE) animate examples/portraits/toyface.png examples/tracks/toyface.csv --renderer diffusion \
-	  --models examples/models/toyfaces --size 128x128 --steps 12 -o out/toyface-diffusion.mp4 -o out/toyface-diffusion.png --overwrite
+	  --models examples/models/toyfaces -o out/toyface-diffusion.mp4 -o out/toyface-diffusion.png --overwrite
 
 build: ## Build the optimised program (installs system packages that are missing)
 	@scripts/setup.sh build
