@@ -10,6 +10,7 @@ mod harness;
 mod inspect;
 mod interrupt;
 mod live;
+mod mistakes;
 mod models;
 mod motions;
 mod options;

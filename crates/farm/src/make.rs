@@ -6,7 +6,8 @@ use std::time::Instant;
 use moue_document::Diagnostics;
 use moue_engine::CancelToken;
 use moue_film::{
-    Coding, Cut, DRAFT_RATE, Drawing, FilmObserver, Props, Shoot, ShotFrames, draft, program, shot_keyframes,
+    Coding, Cut, DRAFT_RATE, Drawing, FilmObserver, Props, Shoot, ShotFrames, check_outputs, draft, inputs_of, program,
+    shot_keyframes,
 };
 use moue_media::{Codec, EncoderSettings};
 use moue_models::{ModelFile, ModelFolder, process_environment};
@@ -74,6 +75,11 @@ pub fn plan(
     let (mut storyboard, warnings) = read.map_err(FarmError::Storyboard)?;
     if let Some(map) = &job.map {
         recorder.add(map);
+    }
+    // In a bucket nothing that is read by its path can be replaced.
+    if let Some(folder) = place.local() {
+        let plan = folder.join(name);
+        check_outputs(inputs_of(&storyboard).chain(job.map.as_deref()), [plan.as_path()])?;
     }
     if job.is_draft {
         draft(&mut storyboard, props)?;

@@ -43,6 +43,7 @@ struct ChannelData {
 
 pub fn calibrate(args: &CalibrateArgs, global: &Global, printer: Printer) -> Outcome {
     motion::check_new("-o", &args.output, args.overwrite)?;
+    motion::check_not_input("-o", Some(&args.output), &motion::inputs_of(&args.sources, None))?;
     let token = interrupt::token(printer, interrupt::FINISHING)?;
     let progress = Progress::new(printer, global.verbose > 0);
     let map = match &args.import {

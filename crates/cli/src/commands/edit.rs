@@ -14,7 +14,7 @@ use crate::{
 };
 
 pub fn edit(args: &EditArgs, global: &Global, printer: Printer) -> Outcome {
-    track::check(&args.writing)?;
+    track::check(&args.writing, &motion::inputs_of(&args.sources, Some(&args.shaping)))?;
     if args.blend.is_some() && args.sources.len() != 2 {
         let found = args.sources.len();
         return Err(Stop::usage(anyhow!("--blend mixes two motions, found {found}\nhint: name exactly two")));

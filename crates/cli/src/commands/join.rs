@@ -1,6 +1,7 @@
 //! `moue join`
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use anyhow::anyhow;
@@ -26,6 +27,8 @@ pub fn join(args: &JoinArgs, printer: Printer) -> Outcome {
             folder.display()
         )));
     }
+    let inputs: Vec<&PathBuf> = args.parts.iter().chain(&args.sound).collect();
+    motion::check_not_input("-o", Some(output.path()), &inputs)?;
     let from = motion::time("--sound-start", args.sound_start.as_ref(), args.fps)?.unwrap_or(0.0);
     let sound = args.sound.as_deref();
     let sounds: Vec<Cue> = sound

@@ -1,6 +1,6 @@
 //! From options to a motion: what `animate`, `track`, `edit`, `inspect` and `measure` share.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use moue_animation::{AnimationError, MotionJob, Rest};
@@ -81,13 +81,27 @@ pub fn check_new(option: &str, path: &Path, overwrite: bool) -> Result<(), Stop>
 }
 
 /// Refuses an output that is one of the files it is made of, however it is named.
-pub fn check_not_input(option: &str, output: Option<&Path>, inputs: &[&Path]) -> Result<(), Stop> {
+pub fn check_not_input(option: &str, output: Option<&Path>, inputs: &[impl AsRef<Path>]) -> Result<(), Stop> {
     let Some(output) = output else { return Ok(()) };
-    if inputs.iter().any(|input| resolved(input) == resolved(output)) {
+    if inputs.iter().any(|input| resolved(input.as_ref()) == resolved(output)) {
         let problem = AnimationError::OutputIsInput { path: output.to_owned() };
         return Err(Stop::usage(anyhow!("{option}: {problem}")));
     }
     Ok(())
+}
+
+/// The files that a track or a map is made of: motions, and what shapes them.
+pub fn inputs_of(sources: &[String], shaping: Option<&ShapingArgs>) -> Vec<PathBuf> {
+    let path = |source: &String| match Source::parse(source) {
+        Ok(Source::File(path) | Source::Folder { path, .. }) => Some(path),
+        Ok(Source::Address(_)) | Err(_) => None,
+    };
+    let rest = shaping.and_then(|shaping| match &shaping.neutral {
+        Some(Rest::File(path)) => Some(path.clone()),
+        _ => None,
+    });
+    let map = shaping.and_then(|shaping| shaping.map.clone());
+    sources.iter().filter_map(path).chain(rest).chain(map).collect()
 }
 
 /// Which exit code an error of a command that renders nothing deserves.

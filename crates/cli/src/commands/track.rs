@@ -1,6 +1,9 @@
 //! `moue track`
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use moue_animation::{Family, LinearMap, Motion, VideoReport, read_map, to_families};
 use moue_face::FaceTracker;
@@ -39,7 +42,7 @@ struct OutputSummary {
 }
 
 pub fn track(args: &TrackArgs, global: &Global, printer: Printer) -> Outcome {
-    check(&args.writing)?;
+    check(&args.writing, &motion::inputs_of(std::slice::from_ref(&args.source), Some(&args.shaping)))?;
     let (start, end) = motion::range(args.start.as_ref(), args.end.as_ref(), args.reading.motion_fps)?;
     let map = args.shaping.map.as_deref().map(read_map).transpose()?;
     let mut job = motion::unshaped(motion::motion_job(&args.source, &args.reading, Some(&args.shaping))?);
@@ -61,10 +64,11 @@ pub fn track(args: &TrackArgs, global: &Global, printer: Printer) -> Outcome {
 }
 
 /// Refuses what can be refused before anything is read.
-pub fn check(writing: &TrackWritingArgs) -> Result<(), Stop> {
+pub fn check(writing: &TrackWritingArgs, inputs: &[PathBuf]) -> Result<(), Stop> {
     for path in &writing.outputs {
         options(path, writing).format_of(path).map_err(Stop::usage)?;
         motion::check_new("-o", path, writing.overwrite)?;
+        motion::check_not_input("-o", Some(path), inputs)?;
     }
     Ok(())
 }

@@ -1,0 +1,38 @@
+//! What is asked for by mistake: refused at once, with what helps, and nothing is lost.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+
+use crate::harness::{Bench, PROGRAM, Ran};
+
+#[test]
+fn no_command_replaces_what_it_reads() {
+    let bench = Bench::new();
+    let names = ["me.png", "motion.csv", "film.yaml", "track.json", "both.csv", "map.npz", "a.mp4", "snd.mp4"];
+    bench.write("film.yaml", b"moue: 1\ncast: {ada: me.png}\nshots: [{name: one, length: 1s}]\n");
+    names[3..].iter().for_each(|name| bench.write(name, b"as it was"));
+    fs::copy(bench.path("motion.csv"), bench.path("track.json")).unwrap();
+    fs::create_dir(bench.path("fa")).unwrap();
+    bench.write("fa/00000.png", b"as it was");
+    std::os::unix::fs::symlink("fa/../both.csv", bench.path("link.csv")).unwrap();
+    let before = names.map(|name| fs::read(bench.path(name)).unwrap());
+    for line in [
+        "farm plan film.yaml --no-sample -o film.yaml",
+        "farm plan me.png motion.csv --no-sample -o me.png",
+        "farm plan me.png track.json --no-sample -o fa/../track.json",
+        "calibrate map.npz -o map.npz",
+        "calibrate map.npz -o fa/../map.npz",
+        "edit motion.csv -o ./motion.csv",
+        "edit motion.csv --to flame --map map.npz -o map.npz",
+        "track motion.csv --neutral both.csv -o link.csv",
+        "join a.mp4 a.mp4 -o fa/../a.mp4",
+        "join fa fa -o fa/",
+        "join a.mp4 --sound snd.mp4 -o snd.mp4",
+    ] {
+        let arguments: Vec<&str> = line.split(' ').chain(["--overwrite"]).collect();
+        bench.run(&arguments).failed(2, &["is what is read", "hint: "]);
+    }
+    assert!(names.map(|name| fs::read(bench.path(name)).unwrap()) == before);
+    assert!(!bench.path("me.yaml").exists() && !bench.path("track.yaml").exists());
+}
