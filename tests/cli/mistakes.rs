@@ -36,3 +36,28 @@ fn no_command_replaces_what_it_reads() {
     assert!(names.map(|name| fs::read(bench.path(name)).unwrap()) == before);
     assert!(!bench.path("me.yaml").exists() && !bench.path("track.yaml").exists());
 }
+
+#[test]
+fn what_only_paints_does_not_go_with_a_storyboard_of_the_mesh() {
+    let bench = Bench::new();
+    bench.write("film.yaml", b"moue: 1\ncast: {ada: me.png}\nshots: [{name: one, length: 1s}]\n");
+    for more in
+        ["--steps 5", "--dtype f16", "--batch 2", "--noise shared", "--detail 0.5", "--compose crop", "--no-reference"]
+    {
+        let more: Vec<&str> = more.split(' ').collect();
+        let words = [more[0], "does not go with the mesh renderer", "hint: "];
+        for line in ["storyboard film.yaml -o film.mp4", "farm plan film.yaml --no-sample -o plan.json"] {
+            for draft in [&[][..], &["--draft"]] {
+                let line: Vec<&str> = line.split(' ').collect();
+                bench.run(&[&line[..], &more, draft].concat()).failed(2, &words);
+            }
+        }
+    }
+    for line in
+        ["storyboard film.yaml --draft --every 2 -o film.mp4", "storyboard film.yaml --device cuda:0 -o film.mp4"]
+    {
+        bench.run(&line.split(' ').collect::<Vec<_>>()).failed(2, &["mesh renderer", "hint: "]);
+    }
+    bench.run(&["storyboard", "film.yaml", "-o", "b.html", "--steps", "5"]).failed(2, &["--steps", "hint: "]);
+    assert_eq!(bench.made(), ["film.yaml"]);
+}

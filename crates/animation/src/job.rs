@@ -88,24 +88,12 @@ impl AnimateJob {
         let refuse = |option: &'static str, renderer, hint| Err(AnimationError::Option { option, renderer, hint });
         match self.renderer {
             RendererKind::Mesh => {
-                if let device @ Device::Cuda(_) = self.device {
-                    return Err(AnimationError::Device { asked: device.to_string() });
-                }
                 if self.framing == Framing::Face {
                     return refuse("--framing face", "mesh", "use --framing head, a square around the head");
                 }
-                if self.compose == Compose::Paste {
-                    return refuse("--compose paste", "mesh", "it draws in the picture itself: leave --compose out");
-                }
-                if self.painting.detail > 0.0 {
-                    return refuse("--detail", "mesh", "it moves the portrait itself, with all its detail");
-                }
-                if self.painting.side.is_some() {
-                    return refuse("--paint-size", "mesh", "nothing is painted: --size is the size of the frames");
-                }
-                if let Some(option) = self.painting.first_option() {
-                    return refuse(option, "mesh", "nothing is painted: it is for --renderer diffusion");
-                }
+                // Cropped is what frames are where nobody asks.
+                let compose = Some(self.compose).filter(|compose| *compose == Compose::Paste);
+                self.painting.refuse_for_mesh(self.device, compose)?;
             }
             RendererKind::Diffusion | RendererKind::Mixed => {
                 self.check_composition()?;
@@ -241,6 +229,34 @@ pub struct Painting {
 }
 
 impl Painting {
+    /// Refuses what is only for painting, where the mesh renderer draws.
+    ///
+    /// # Errors
+    /// [`AnimationError::Option`], [`AnimationError::Device`].
+    pub fn refuse_for_mesh(&self, device: Device, compose: Option<Compose>) -> Result<(), AnimationError> {
+        if let Device::Cuda(_) = device {
+            return Err(AnimationError::Device { asked: device.to_string() });
+        }
+        let compose = compose.map(|compose| match compose {
+            Compose::Paste => "--compose paste",
+            Compose::Crop => "--compose crop",
+        });
+        let given = compose.map(|option| (option, "it draws in the picture itself: leave --compose out"));
+        let given = given.or_else(|| {
+            (self.detail > 0.0).then_some(("--detail", "it moves the portrait itself, with all its detail"))
+        });
+        let given = given.or_else(|| {
+            self.side.map(|_| ("--paint-size", "nothing is painted: frames have the size that is asked for"))
+        });
+        let given = given.or_else(|| {
+            self.first_option().map(|option| (option, "nothing is painted: it is for the diffusion renderer"))
+        });
+        match given {
+            Some((option, hint)) => Err(AnimationError::Option { option, renderer: "mesh", hint }),
+            None => Ok(()),
+        }
+    }
+
     /// An option that says how to paint, if one was given.
     fn first_option(&self) -> Option<&'static str> {
         let asked = &self.conditioning;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use moue_animation::Painting;
 use moue_document::Diagnostics;
 use moue_engine::CancelToken;
 use moue_film::{
@@ -91,9 +92,14 @@ pub fn plan(
             hint: "write `renderer: diffusion`, or make the film on one machine with `moue storyboard`",
         });
     }
+    job.drawing.check(&storyboard)?;
+    // Which frames are painted together counts for their last bit, and free memory must not decide it.
+    let batch = job.drawing.painting.batch.unwrap_or(1);
+    let painting = Painting { batch: Some(batch), ..job.drawing.painting.clone() };
+    let drawing = &Drawing { painting, ..job.drawing.clone() };
     let scratch = tempfile::tempdir().map_err(FarmError::io(std::env::temp_dir(), "making a folder"))?;
     let cut = Cut::of_shots(&storyboard, &job.only, &job.storyboard)?;
-    let shoot = Shoot::new(&storyboard, &cut, &job.drawing, scratch.path(), job.workers, props)?;
+    let shoot = Shoot::new(&storyboard, &cut, drawing, scratch.path(), job.workers, props)?;
     let pieces = shoot.pieces()?;
     let coding = Coding::new(job.codec, &EncoderSettings::default());
     let measured = match job.is_sampled {
@@ -127,7 +133,7 @@ pub fn plan(
         let wanted = cut.frames_of_shots(std::iter::once(0..cut.frame_count()));
         let mut keys = ShotFrames::new();
         for shot in wanted.keys() {
-            let count = shot_keyframes(&storyboard, *shot, &job.drawing, props, token)?.plan.keyframes().len() as u64;
+            let count = shot_keyframes(&storyboard, *shot, drawing, props, token)?.plan.keyframes().len() as u64;
             if count > 0 {
                 keys.insert(*shot, (0..count).collect());
             }
@@ -135,8 +141,7 @@ pub fn plan(
         if !keys.is_empty() {
             phases.push(job.split.paint(Work::Keys, &keys, 1, measured.as_ref()));
         }
-        let batch = job.drawing.painting.batch.unwrap_or(1) as u64;
-        phases.push(job.split.paint(Work::Paint, &wanted, batch, measured.as_ref()));
+        phases.push(job.split.paint(Work::Paint, &wanted, batch as u64, measured.as_ref()));
     }
     phases.push(job.split.film(&pieces, measured.as_ref()));
     let (width, height) = shoot.size();
@@ -155,9 +160,9 @@ pub fn plan(
             draft: job.is_draft,
             only: job.only.clone(),
         },
-        drawing: Recipe::of(&job.drawing, job.map.as_deref().map(|map| recorder.name(map))),
+        drawing: Recipe::of(drawing, job.map.as_deref().map(|map| recorder.name(map))),
         inputs,
-        models: if is_painted { models(&job.drawing, props)? } else { Models::default() },
+        models: if is_painted { models(drawing, props)? } else { Models::default() },
         shots,
         pieces: Pieces {
             end: pieces.iter().map(|piece| piece.frames.end).collect(),

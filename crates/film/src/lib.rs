@@ -70,13 +70,27 @@ impl Drawing {
     /// What this machine makes of it: frames are kept by the device that paints them, as GPUs and CPUs paint alike but
     /// not the same. Refuses what does not go with the storyboard.
     pub(crate) fn here(&self, storyboard: &Storyboard) -> Result<Self, FilmError> {
+        self.check(storyboard)?;
         match storyboard.output.renderer {
-            Renderer::Mesh | Renderer::Diffusion if self.keyframes.is_some() => {
-                Err(FilmError::Keyframes { renderer: storyboard.output.renderer.name() })
-            }
             Renderer::Mesh => Ok(self.clone()),
             Renderer::Diffusion | Renderer::Mixed => Ok(Self { device: self.device.here(), ..self.clone() }),
         }
+    }
+
+    /// Refuses what the storyboard's renderer does not have.
+    ///
+    /// # Errors
+    /// [`FilmError::Keyframes`], [`AnimationError::Option`](moue_animation::AnimationError::Option) and
+    /// [`AnimationError::Device`](moue_animation::AnimationError::Device).
+    pub fn check(&self, storyboard: &Storyboard) -> Result<(), FilmError> {
+        let renderer = storyboard.output.renderer;
+        if self.keyframes.is_some() && renderer != Renderer::Mixed {
+            return Err(FilmError::Keyframes { renderer: renderer.name() });
+        }
+        if renderer == Renderer::Mesh {
+            self.painting.refuse_for_mesh(self.device, self.compose)?;
+        }
+        Ok(())
     }
 }
 

@@ -9,11 +9,12 @@ use std::time::Duration;
 use anyhow::anyhow;
 use moue_animation::read_map;
 use moue_farm::{FarmError, Place, PlanJob, Split, Status, TaskJob, Verdict, engine::code, join, plan, status, task};
-use moue_film::{Drawing, FilmError, Props};
-use moue_media::{Codec, Output};
+use moue_film::{Drawing, Props};
+use moue_media::{Codec, MediaError, Output};
 use serde_json::json;
 
 use super::animate::{painting, size};
+use super::storyboard::is_usage;
 use super::{Outcome, Stop};
 use crate::{
     args::{
@@ -49,7 +50,7 @@ fn failed(error: FarmError) -> Stop {
     let code = match &error {
         FarmError::Interrupted => exit::INTERRUPTED,
         FarmError::Place { .. } | FarmError::NoSuchTask { .. } | FarmError::Output { .. } => exit::USAGE,
-        FarmError::Film(FilmError::NoSuchShot { .. } | FilmError::OutputIsInput { .. }) => exit::USAGE,
+        FarmError::Film(error) if is_usage(error) => exit::USAGE,
         _ => exit::FAILED,
     };
     stop(error, code)
@@ -64,11 +65,6 @@ fn stop(error: FarmError, code: u8) -> Stop {
 }
 
 fn make_plan(args: &FarmPlanArgs, global: &Global, printer: Printer) -> Outcome {
-    if args.device_is_only_for_diffusion() {
-        return Err(Stop::usage(anyhow!(
-            "--device does not go with a draft, which the mesh renderer draws on the CPU"
-        )));
-    }
     let (place, name) = place(&args.output, &args.place)?;
     let words = "interrupted: nothing is planned";
     let token = interrupt::at_once(printer, words, exit::INTERRUPTED)?;
@@ -88,9 +84,7 @@ fn make_plan(args: &FarmPlanArgs, global: &Global, printer: Printer) -> Outcome 
         [] => return Ok(exit::USAGE),
     };
     let map = args.map.as_deref().map(read_map).transpose()?;
-    let mut painting = painting(&args.painting, &args.models, None);
-    // Which frames are painted together counts for their last bit, and free memory must not decide it.
-    painting.batch = Some(painting.batch.unwrap_or(1));
+    let painting = painting(&args.painting, &args.models, None);
     let job = PlanJob {
         storyboard,
         only: args.shots.clone(),
@@ -152,12 +146,6 @@ fn make_plan(args: &FarmPlanArgs, global: &Global, printer: Printer) -> Outcome 
         printer.data(&serde_json::to_string_pretty(&text).unwrap_or_default());
     }
     Ok(exit::DONE)
-}
-
-impl FarmPlanArgs {
-    fn device_is_only_for_diffusion(&self) -> bool {
-        self.draft && matches!(self.device, moue_animation::Device::Cuda(_))
-    }
 }
 
 impl TakeArgs {

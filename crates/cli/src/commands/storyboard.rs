@@ -174,16 +174,17 @@ impl<'a> Plan<'a> {
             |name: &&String| !matches!(Target::parse(name), Ok(Target::Stream(_) | Target::Page(_) | Target::Raw(_)));
         let first = args.outputs.iter().find(is_file).map_or(file, Path::new);
         let keep = args.keep.clone().unwrap_or_else(|| beside(first));
+        let keyframes = keyframing(&args.mixing);
+        if args.draft && keyframes.is_some() {
+            return Err(Stop::usage(anyhow::anyhow!(
+                "--every, --share and --within do not go with --draft, which the mesh renderer draws\nhint: leave them out: \
+                 a draft paints nothing"
+            )));
+        }
         let map = args.map.as_deref().map(read_map).transpose()?;
         let painting = painting(&args.painting, &args.models, None);
-        let drawing = Drawing {
-            device: args.device,
-            painting,
-            compose: args.painting.compose,
-            map,
-            // A draft paints nothing.
-            keyframes: keyframing(&args.mixing).filter(|_| !args.draft),
-        };
+        let compose = args.painting.compose;
+        let drawing = Drawing { device: args.device, painting, compose, map, keyframes };
         Ok(Self { file, args, films, boards, keep, drawing })
     }
 
@@ -200,6 +201,7 @@ impl<'a> Plan<'a> {
         if self.args.draft {
             draft(&mut storyboard, props)?;
         }
+        self.drawing.check(&storyboard)?;
         let outputs = self.boards.iter().map(|(path, _)| path.as_path());
         let outputs = outputs.chain(self.films.files.iter().map(|(output, _)| output.path()));
         check_outputs(inputs_of(&storyboard), outputs)?;
@@ -280,6 +282,7 @@ fn print_track(
     if is_draft {
         draft(&mut storyboard, props)?;
     }
+    plan.drawing.check(&storyboard).map_err(|error| classify(error, token))?;
     let shot = shot_named(&storyboard, name, plan.file).map_err(Stop::usage)?;
     let frames = storyboard.shots[shot].frames;
     let track = shot_track(&storyboard, shot, frames, plan.drawing.map.as_ref(), props, progress, token);
@@ -290,12 +293,23 @@ fn print_track(
     Ok(exit::DONE)
 }
 
+/// Whether it is the command line's fault.
+pub fn is_usage(error: &FilmError) -> bool {
+    match error {
+        FilmError::NoSuchShot { .. } | FilmError::OutputIsInput { .. } | FilmError::Keyframes { .. } => true,
+        FilmError::Animation(error) => matches!(
+            error,
+            AnimationError::SameOutput { .. } | AnimationError::Option { .. } | AnimationError::Device { .. }
+        ),
+        _ => false,
+    }
+}
+
 fn classify(error: FilmError, token: &CancelToken) -> Stop {
     let code = match &error {
         FilmError::Interrupted { .. } | FilmError::Animation(AnimationError::Interrupted) => exit::INTERRUPTED,
         _ if token.is_aborting() => exit::INTERRUPTED,
-        FilmError::NoSuchShot { .. } | FilmError::OutputIsInput { .. } => exit::USAGE,
-        FilmError::Animation(AnimationError::SameOutput { .. }) => exit::USAGE,
+        _ if is_usage(&error) => exit::USAGE,
         _ => exit::FAILED,
     };
     Stop { error: error.into(), code }
