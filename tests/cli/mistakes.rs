@@ -61,3 +61,24 @@ fn what_only_paints_does_not_go_with_a_storyboard_of_the_mesh() {
     bench.run(&["storyboard", "film.yaml", "-o", "b.html", "--steps", "5"]).failed(2, &["--steps", "hint: "]);
     assert_eq!(bench.made(), ["film.yaml"]);
 }
+
+#[test]
+fn an_interrupted_film_leaves_no_board() {
+    let bench = Bench::new();
+    bench.write("film.yaml", b"moue: 1\noutput: {size: 64x64}\ncast: {ada: me.png}\nshots: [{length: 300s}]\n");
+    let line = ["storyboard", "film.yaml", "-o", "film.mp4", "-o", "board.html"];
+    let mut child = bench.command(&line).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    let mut text = String::new();
+    while !text.contains("/7500 frames") {
+        assert!(said.read_line(&mut text).unwrap() > 0, "{text}");
+    }
+    let id = child.id().to_string();
+    assert!(Command::new("bash").args(["-c", &format!("kill -INT {id}")]).status().unwrap().success());
+    said.read_to_string(&mut text).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{text}");
+    assert!(text.contains("goes on from there"), "{text}");
+    assert!(!bench.path("film.mp4").exists() && !bench.path("board.html").exists());
+    // What cannot be written is known before the film is made.
+    bench.run(&["storyboard", "film.yaml", "-o", "film.mp4", "-o", "no/b.html"]).failed(2, &["no/b.html", "hint: "]);
+}

@@ -133,6 +133,19 @@ enum BoardKind {
     Sheet,
 }
 
+/// Refuses a board in a folder that is not there, before a film is made.
+fn check_folder(board: &Path) -> Result<(), Stop> {
+    let folder = board.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if folder.is_dir() {
+        return Ok(());
+    }
+    Err(Stop::usage(anyhow::anyhow!(
+        "-o {}: there is no folder {}\nhint: make it first: mkdir -p '{1}'",
+        board.display(),
+        folder.display()
+    )))
+}
+
 /// The kind of board that a name stands for, if it is one.
 fn board_kind(name: &str) -> Option<BoardKind> {
     let ending = Path::new(name).extension().and_then(OsStr::to_str).map(str::to_lowercase);
@@ -153,6 +166,7 @@ impl<'a> Plan<'a> {
                 Some(kind) => {
                     let path = PathBuf::from(name);
                     motion::check_new("-o", &path, args.overwrite || args.watch)?;
+                    check_folder(&path)?;
                     boards.push((path, kind));
                 }
                 None => films.add(name, |_| None)?,
@@ -212,11 +226,12 @@ impl<'a> Plan<'a> {
             film: None,
             boards: Vec::new(),
         };
-        // The board first: it is quick, and what one reads while the film is made.
-        if !self.boards.is_empty() {
-            let pictures = panels(&storyboard, &self.keep, &self.drawing, props, progress, token)?;
-            summary.boards = self.write_boards(&storyboard, &pictures, overwrite, progress)?;
-        }
+        // What is wrong with the board is known before the film is made, and its files come last: a run that is interrupted
+        // leaves none that would keep the same command from going on.
+        let pictures = match self.boards.is_empty() {
+            true => Vec::new(),
+            false => panels(&storyboard, &self.keep, &self.drawing, props, progress, token)?,
+        };
         let films = &self.films;
         if !films.files.is_empty() || !films.raw.is_empty() || films.live.is_live() {
             let cut = Cut::of_shots(&storyboard, &self.args.shots, self.file)?;
@@ -231,6 +246,9 @@ impl<'a> Plan<'a> {
                 drawing: self.drawing.clone(),
             };
             summary.film = Some(film(&storyboard, &cut, &job, props, progress, token)?);
+        }
+        if !self.boards.is_empty() {
+            summary.boards = self.write_boards(&storyboard, &pictures, overwrite, progress)?;
         }
         Ok(summary)
     }
