@@ -63,6 +63,19 @@ fn what_only_paints_does_not_go_with_a_storyboard_of_the_mesh() {
 }
 
 #[test]
+fn options_of_videos_are_not_for_tracks() {
+    let bench = Bench::new();
+    for more in [&["--smirk"][..], &["--driver-face", "2"], &["--no-sound"], &["--causal"]] {
+        let words = [more[0], "is for videos, and motion.csv is a track", "hint: "];
+        bench.animate("me.png", "motion.csv", &[more, &["-o", "a.mp4"]].concat()).failed(2, &words);
+    }
+    bench.run(&["track", "motion.csv", "--smirk", "-o", "a.csv"]).failed(2, &["--smirk", "hint: "]);
+    let ran = bench.run(&["track", "motion.csv", "--motion-fps", "50", "-o", "a.csv"]);
+    assert!(ran.succeeded().stderr.contains("the given rate of 50 is not used"), "{}", ran.stderr);
+    bench.run(&["track", "motion.csv", "--causal", "--smooth", "light", "-o", "b.csv"]).succeeded();
+}
+
+#[test]
 fn an_interrupted_film_leaves_no_board() {
     let bench = Bench::new();
     bench.write("film.yaml", b"moue: 1\noutput: {size: 64x64}\ncast: {ada: me.png}\nshots: [{length: 300s}]\n");

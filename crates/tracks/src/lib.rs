@@ -162,7 +162,11 @@ impl ReadOptions {
         match format {
             Format::LiveLinkFace => live_link_face::read(table, self),
             Format::Audio2FaceCsv => audio2face::read_table(table),
-            _ => moue_csv::read(table),
+            _ => {
+                let mut loaded = moue_csv::read(table)?;
+                notes::rate_beside_times(self, &mut loaded.notes);
+                Ok(loaded)
+            }
         }
     }
 }

@@ -84,6 +84,7 @@ fn times(file: &str, frames: &[Frame], options: ReadOptions, notes: &mut Vec<Str
         });
         return Ok((0..frames.len() as u64).map(|index| rate.seconds_at(index)).collect());
     }
+    notes::rate_beside_times(options, notes);
     let mut times: Vec<f64> = Vec::with_capacity(frames.len());
     for (index, frame) in frames.iter().enumerate() {
         let error = |found: String, expected: &str, hint: &str| {

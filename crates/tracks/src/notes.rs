@@ -52,6 +52,13 @@ pub(crate) fn unused_rate(rate: FrameRate, options: ReadOptions, notes: &mut Vec
     }
 }
 
+/// Tells that a rate is of no use where there are times.
+pub(crate) fn rate_beside_times(options: ReadOptions, notes: &mut Vec<String>) {
+    if let Some(given) = options.rate {
+        notes.push(format!("the file has times of its own: the given rate of {given} is not used"));
+    }
+}
+
 /// Tells of ARKit coefficients far outside 0 to 1 and of jaws that turn further than a right angle; the values are kept.
 pub(crate) fn implausible_values(track: &Track, notes: &mut Vec<String>) {
     if let Some((name, value)) = largest(track, |channel| matches!(channel, Channel::Shape(_)))

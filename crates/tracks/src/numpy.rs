@@ -72,6 +72,7 @@ pub(crate) fn finish(file: &str, mut rows: Rows, options: ReadOptions) -> Result
     let times = match (rows.times.take(), rows.rate) {
         (Some(times), rate) => {
             check_rates(file, &times, rate)?;
+            notes::rate_beside_times(options, &mut rows.notes);
             times
         }
         (None, Some(rate)) => {

@@ -123,6 +123,7 @@ fn job(args: &AnimateArgs, preset: Option<&RunPreset>) -> Result<AnimateJob, Sto
     };
     // What is wrong with the options alone is said before any file is touched.
     job.check().map_err(Stop::usage)?;
+    motion::check_video_options(std::slice::from_ref(&job.motion), job.mute)?;
     Ok(job)
 }
 

@@ -41,6 +41,7 @@ pub fn measure(args: &MeasureArgs, global: &Global, printer: Printer) -> Outcome
         portrait: args.portrait.clone(),
         models: args.reading.models.clone(),
     };
+    motion::check_video_options(std::slice::from_ref(&job.motion), false)?;
     let token = interrupt::token(printer, interrupt::FINISHING)?;
     let progress = Progress::new(printer, global.verbose > 0);
     let outcome = run(&job, &progress, &token);

@@ -9,10 +9,42 @@ use moue_media::{Source, resolved};
 use moue_timeline::{FrameRate, Smoothing, parse_time};
 
 use super::Stop;
+use moue_tracks::{ContentKind, sniff_kind};
+
 use crate::{
     args::{ReadingArgs, ShapingArgs},
     exit,
 };
+
+/// Refuses options that are for videos where every motion is a track.
+pub fn check_video_options(jobs: &[MotionJob], no_sound: bool) -> Result<(), Stop> {
+    let track = |job: &MotionJob| -> Option<PathBuf> {
+        let path = job.path()?;
+        let is_track = job.format.is_some() || sniff_kind(path).is_ok_and(|kind| kind == ContentKind::Track);
+        is_track.then(|| path.to_owned())
+    };
+    let Some(Some(names)) = jobs.first().map(|_| jobs.iter().map(track).collect::<Option<Vec<_>>>()) else {
+        return Ok(());
+    };
+    let any = |is_given: fn(&MotionJob) -> bool| jobs.iter().any(is_given);
+    let leave_out = "leave it out";
+    let given = [
+        ("--smirk", any(|job| job.smirk), leave_out),
+        ("--driver-face", any(|job| job.face.is_some()), leave_out),
+        ("--no-sound", no_sound, leave_out),
+        (
+            "--causal",
+            any(|job| job.causal && matches!(job.smoothing, None | Some(Smoothing::Off))),
+            "a track is smoothed where it is asked for: add --smooth light, or leave it out",
+        ),
+    ];
+    match given.into_iter().find(|(_, is_given, _)| *is_given) {
+        Some((option, _, hint)) => {
+            Err(Stop::usage(anyhow!("{option} is for videos, and {} is a track\nhint: {hint}", names[0].display())))
+        }
+        None => Ok(()),
+    }
+}
 
 /// What to read, and what to do to it.
 pub fn motion_job(source: &str, reading: &ReadingArgs, shaping: Option<&ShapingArgs>) -> Result<MotionJob, Stop> {

@@ -46,6 +46,7 @@ pub fn track(args: &TrackArgs, global: &Global, printer: Printer) -> Outcome {
     let (start, end) = motion::range(args.start.as_ref(), args.end.as_ref(), args.reading.motion_fps)?;
     let map = args.shaping.map.as_deref().map(read_map).transpose()?;
     let mut job = motion::unshaped(motion::motion_job(&args.source, &args.reading, Some(&args.shaping))?);
+    motion::check_video_options(std::slice::from_ref(&job), false)?;
     (job.start, job.end) = (start, end);
     let token = interrupt::token(printer, interrupt::FINISHING)?;
     let progress = Progress::new(printer, global.verbose > 0);
