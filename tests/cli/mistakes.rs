@@ -76,6 +76,24 @@ fn options_of_videos_are_not_for_tracks() {
 }
 
 #[test]
+fn a_pipe_that_nobody_writes_into_is_told() {
+    let bench = Bench::new();
+    assert!(Command::new("mkfifo").arg(bench.path("ff")).status().unwrap().success());
+    let words = ["nobody has written into this pipe", "hint: start what writes into the pipe"];
+    bench.run(&["inspect", "ff"]).failed(1, &words);
+    bench.run(&["storyboard", "check", "ff"]).failed(1, &words);
+    // Whoever writes may begin late, and write slowly.
+    let line =
+        format!("(sleep 0.5; head -c 40 motion.csv; sleep 0.5; tail -c +41 motion.csv) > ff & '{PROGRAM}' inspect ff");
+    let mut shell = Command::new("bash");
+    let ran = Ran::of(shell.args(["-c", &line]).current_dir(bench.path("")));
+    assert!(ran.succeeded().stdout.contains("5 rows"), "{}", ran.stdout);
+    let line = format!("'{PROGRAM}' inspect <(cat motion.csv)");
+    let mut shell = Command::new("bash");
+    Ran::of(shell.args(["-c", &line]).current_dir(bench.path(""))).succeeded();
+}
+
+#[test]
 fn an_interrupted_film_leaves_no_board() {
     let bench = Bench::new();
     bench.write("film.yaml", b"moue: 1\noutput: {size: 64x64}\ncast: {ada: me.png}\nshots: [{length: 300s}]\n");

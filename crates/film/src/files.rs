@@ -2,12 +2,13 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use moue_animation::AnimationError;
 use moue_media::{Source, probe, resolved};
 use moue_storyboard::{Files, Storyboard};
-use moue_tracks::{ContentKind, ReadOptions, sniff_kind};
+use moue_tracks::{ContentKind, ReadOptions, open_file, sniff_kind};
 
 use crate::FilmError;
 
@@ -72,7 +73,20 @@ pub fn check_outputs<'a>(
 
 impl Files for DiskFiles {
     fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
-        std::fs::read(path).map_err(|error| error.to_string())
+        let unreadable = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => "there is no such file".to_owned(),
+            io::ErrorKind::PermissionDenied => "one may not\nhint: check the file's permissions".to_owned(),
+            io::ErrorKind::TimedOut => {
+                format!("{error}\nhint: start what writes into the pipe, then this; or name a file")
+            }
+            _ => format!("the system says: {error}\nhint: check that the file can be read to its end"),
+        };
+        if path.is_dir() {
+            return Err("it is a folder\nhint: name a file, e.g. film.yaml".to_owned());
+        }
+        let mut content = Vec::new();
+        open_file(path).and_then(|mut file| file.read_to_end(&mut content)).map_err(unreadable)?;
+        Ok(content)
     }
 
     fn check_portrait(&self, path: &Path) -> Result<(), String> {

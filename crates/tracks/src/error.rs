@@ -141,10 +141,12 @@ impl TrackError {
         let hint = match error.kind() {
             io::ErrorKind::NotFound => "check the spelling; relative paths start at the current folder",
             io::ErrorKind::PermissionDenied => "check the file's permissions",
+            io::ErrorKind::TimedOut => "start what writes into the pipe, then this; or name a file",
             _ => "check that the file can be read to its end",
         };
         let found = match error.kind() {
             io::ErrorKind::NotFound => "no such file".to_owned(),
+            io::ErrorKind::TimedOut => error.to_string(),
             _ => format!("an error of the system ({error})"),
         };
         let mut refusal = Self::whole_file(file, found, "a file that can be read", hint);

@@ -20,12 +20,13 @@ mod moue_csv;
 mod notes;
 mod numpy;
 mod pending;
+mod pipe;
+
 mod rotation;
 mod table;
 mod timecode;
 mod write;
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -38,6 +39,7 @@ pub use content::{ContentKind, sniff_kind};
 pub use error::{Place, TrackError};
 pub use format::{Format, FormatError};
 pub use moue_csv::write_csv;
+pub use pipe::open_file;
 pub use write::{WriteOptions, Written, write};
 
 /// Larger files are refused before they are read; two and a half hours of Live Link Face at 60 rows per second fit.
@@ -100,7 +102,7 @@ impl ReadOptions {
         if metadata.len() > MAX_FILE_BYTES {
             return Err(TrackError::too_large(&name, metadata.len()));
         }
-        let file = File::open(path).map_err(io)?;
+        let file = open_file(path).map_err(io)?;
         // What is no regular file has no length in advance.
         self.read_from(&name, file.take(MAX_FILE_BYTES))
     }
