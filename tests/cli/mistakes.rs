@@ -94,6 +94,19 @@ fn a_pipe_that_nobody_writes_into_is_told() {
 }
 
 #[test]
+fn a_face_that_is_not_there_is_a_mistake_of_the_storyboard() {
+    let bench = Bench::new();
+    bench.save("nobody.png", &image::RgbImage::from_pixel(128, 128, image::Rgb([90, 120, 40])));
+    bench.write(
+        "film.yaml",
+        b"moue: 1\ncast:\n  ada: {portrait: me.png, face: 9}\n  bo: nobody.png\nshots:\n  - {character: ada, length: 1s}\n  \
+          - {character: bo, length: 1s}\n",
+    );
+    let ran = bench.run(&["storyboard", "check", "film.yaml"]);
+    ran.failed(1, &["film.yaml:3:", "there is no face 9: found 1", "film.yaml:4:", "no face found", "hint: "]);
+}
+
+#[test]
 fn an_interrupted_film_leaves_no_board() {
     let bench = Bench::new();
     bench.write("film.yaml", b"moue: 1\noutput: {size: 64x64}\ncast: {ada: me.png}\nshots: [{length: 300s}]\n");

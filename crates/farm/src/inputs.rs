@@ -73,6 +73,10 @@ impl Files for Recorder {
         self.disk.check_portrait(path)
     }
 
+    fn check_face(&self, path: &Path, face: Option<usize>) -> Result<(), String> {
+        self.disk.check_face(path, face)
+    }
+
     fn sound_seconds(&self, path: &Path) -> Result<f64, String> {
         let seconds = self.disk.sound_seconds(path)?;
         self.remember(path, Some(seconds));

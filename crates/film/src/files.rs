@@ -1,25 +1,43 @@
 //! A storyboard's files on this machine.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use moue_animation::AnimationError;
+use moue_animation::{AnimationError, Portrait};
+use moue_face::FaceTracker;
 use moue_media::{Source, probe, resolved};
 use moue_storyboard::{Files, Storyboard};
 use moue_tracks::{ContentKind, ReadOptions, open_file, sniff_kind};
 
 use crate::FilmError;
 
-type Known<T> = RefCell<HashMap<PathBuf, Result<T, String>>>;
+type Known<T, K = PathBuf> = RefCell<HashMap<K, Result<T, String>>>;
 
 /// The files of this machine, each looked at once.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct DiskFiles {
     portraits: Known<()>,
+    faces: Known<(), (PathBuf, Option<usize>)>,
+    /// Loaded where the first face is looked for.
+    tracker: OnceCell<FaceTracker>,
     sounds: Known<f64>,
     motions: Known<f64>,
+}
+
+impl DiskFiles {
+    fn find_face(&self, path: &Path, face: Option<usize>) -> Result<(), AnimationError> {
+        let tracker = match self.tracker.get() {
+            Some(tracker) => tracker,
+            None => {
+                let loaded = FaceTracker::new()
+                    .map_err(|source| AnimationError::Face { path: "face tracker".into(), source: Box::new(source) })?;
+                self.tracker.get_or_init(|| loaded)
+            }
+        };
+        Portrait::load(path, face, tracker).map(drop)
+    }
 }
 
 /// The answer for a file, found out the first time it is asked for.
@@ -93,6 +111,16 @@ impl Files for DiskFiles {
         once(&self.portraits, path, || {
             moue_media::load_picture(path).map(drop).map_err(|error| without_name(&error, path))
         })
+    }
+
+    fn check_face(&self, path: &Path, face: Option<usize>) -> Result<(), String> {
+        let key = (path.to_owned(), face);
+        if let Some(answer) = self.faces.borrow().get(&key) {
+            return answer.clone();
+        }
+        let answer = self.find_face(path, face).map_err(|error| without_name(&error, path));
+        self.faces.borrow_mut().insert(key, answer.clone());
+        answer
     }
 
     fn sound_seconds(&self, path: &Path) -> Result<f64, String> {

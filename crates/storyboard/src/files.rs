@@ -19,6 +19,14 @@ pub trait Files {
     /// Where it is not.
     fn check_portrait(&self, path: &Path) -> Result<(), String>;
 
+    /// Whether a picture that can be read shows a face, or that one of its faces, from 1. Not everybody looks for faces.
+    ///
+    /// # Errors
+    /// Where it does not.
+    fn check_face(&self, _path: &Path, _face: Option<usize>) -> Result<(), String> {
+        Ok(())
+    }
+
     /// How long a sound is, in seconds.
     ///
     /// # Errors

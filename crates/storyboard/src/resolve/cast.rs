@@ -91,10 +91,14 @@ fn character(
     };
     let Some(text) = text else { return character };
     character.portrait = loaded.path(&text.portrait);
+    character.face = text.face.map(|face| face as usize);
     if let Err(message) = files.check_portrait(&character.portrait) {
         file_error(report, &text.portrait, "portrait", &message);
+    } else if let Err(message) = files.check_face(&character.portrait, character.face) {
+        let (problem, hint) = message.split_once("\nhint: ").unwrap_or((&message, "name a picture with a face in it"));
+        let portrait = &text.portrait;
+        report.error(portrait.span, format!("the portrait `{}` does not do: {problem}", portrait.value.0)).hint(hint);
     }
-    character.face = text.face.map(|face| face as usize);
     if let Some(rest) = &text.rest {
         character.rest = library.pose(rest, None, report).unwrap_or_default();
     }
