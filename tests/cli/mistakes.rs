@@ -126,3 +126,12 @@ fn an_interrupted_film_leaves_no_board() {
     // What cannot be written is known before the film is made.
     bench.run(&["storyboard", "film.yaml", "-o", "film.mp4", "-o", "no/b.html"]).failed(2, &["no/b.html", "hint: "]);
 }
+
+#[test]
+fn a_playlist_makes_its_own_folder() {
+    let bench = Bench::new();
+    bench.animate("me.png", "motion.csv", &["-o", "live/index.m3u8"]).succeeded();
+    assert!(bench.path("live/index.m3u8").exists());
+    bench.animate("me.png", "motion.csv", &["-o", "no/live/index.m3u8"]).failed(1, &["no/live", "mkdir -p", "hint: "]);
+    assert!(!bench.path("no").exists());
+}

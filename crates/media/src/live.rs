@@ -75,7 +75,7 @@ impl LiveLeg {
     /// `on_event` is called on the leg's thread, once per change, and ought to return soon.
     ///
     /// # Errors
-    /// [`MediaError`]: the size does not suit H.264, an element is missing, the folder of a playlist is missing or takes
+    /// [`MediaError`]: the size does not suit H.264, an element is missing, the folder of a playlist cannot be made or takes
     /// no files, another file has the playlist's name; a sound is missing, is live, or cannot be decoded.
     pub fn open(
         output: &LiveOutput,
@@ -88,6 +88,7 @@ impl LiveLeg {
         check_size(&shown, format)?;
         elements::start()?;
         if let Some(playlist) = output.playlist_path() {
+            hls::make_folder(playlist)?;
             hls::check(playlist)?;
         }
         let info = video_info(&shown, format)?;

@@ -20,6 +20,17 @@ const LISTED: u32 = 6;
 /// Segments on disk: a player that read the playlist a moment ago may still ask for those that just left it.
 const KEPT: u32 = LISTED + 4;
 
+/// Makes the playlist's own folder where it is missing; those that it lies in have to be there.
+pub(super) fn make_folder(path: &Path) -> Result<(), MediaError> {
+    match fs::create_dir(folder(path)) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        // Said better where it is looked for.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(MediaError::from_io(path, "making its folder", error)),
+    }
+}
+
 /// Checks that a playlist can be written there, before anything is rendered.
 pub(super) fn check(path: &Path) -> Result<(), MediaError> {
     let folder = folder(path);
