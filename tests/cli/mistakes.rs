@@ -135,3 +135,18 @@ fn a_playlist_makes_its_own_folder() {
     bench.animate("me.png", "motion.csv", &["-o", "no/live/index.m3u8"]).failed(1, &["no/live", "mkdir -p", "hint: "]);
     assert!(!bench.path("no").exists());
 }
+
+#[test]
+fn a_film_that_is_joined_is_looked_at_before_its_pieces() {
+    let bench = Bench::new();
+    bench.write("film.yaml", b"moue: 1\noutput: {size: 64x64}\ncast: {ada: me.png}\nshots: [{length: 0.2s}]\n");
+    bench.run(&["farm", "plan", "film.yaml", "--no-sample", "-o", "plan.json"]).succeeded();
+    // No task has been run.
+    bench.write("film.mp4", b"precious");
+    let join = |film: &str| bench.run(&["farm", "join", "plan.json", "-o", film]);
+    join("film.mp4").failed(1, &["film.mp4", "--overwrite"]);
+    join("no/film.mp4").failed(1, &["no/film.mp4", "mkdir -p"]);
+    let ran = join("new.mp4");
+    ran.failed(1, &["have no result that can be used"]);
+    assert!(ran.stderr.contains("reading the pieces of 5 frames"), "{}", ran.stderr);
+}

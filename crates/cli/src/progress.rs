@@ -279,6 +279,10 @@ impl FilmObserver for Progress {
         }
     }
 
+    fn gathering(&self, frames: u64) {
+        self.begin("reading the pieces of", Some(frames));
+    }
+
     fn joined(&self, output: &str, frames: u64) {
         if let Form::Bar(bar) = &self.form
             && frames.is_multiple_of(64)

@@ -25,8 +25,8 @@ pub fn join(
     token: &CancelToken,
 ) -> Result<Written, FarmError> {
     let plan = Plan::read(place, name)?;
-    plan.fits(output)?;
-    plan.keeps_inputs(place, name, output)?;
+    // Before any piece is fetched.
+    plan.check_film(place, name, output, overwrite)?;
     let scratch = tempfile::tempdir().map_err(FarmError::io(std::env::temp_dir(), "making a folder"))?;
     let pieces = pieces(place, &plan, name, scratch.path(), observer, token)?;
     observer.finishing();
@@ -103,7 +103,7 @@ fn pieces(
     let receipts = receipts(place, plan)?;
     let mut gaps: Vec<Gap> = Vec::new();
     let mut pieces = Vec::new();
-    observer.started(plan.film.frames);
+    observer.gathering(plan.film.frames);
     let is_film = |task: &Task| task.work == Work::Film;
     for (task, receipt) in receipts.iter().filter(|(task, _)| is_film(task)) {
         if token.is_finishing() {

@@ -44,6 +44,8 @@ pub struct FilmJob {
 pub trait FilmObserver: Observer {
     /// What there is to do: `missing` of `frames` frames are not there from an earlier run.
     fn planned(&self, _frames: u64, _missing: u64) {}
+    /// Pieces that were made elsewhere, of so many frames, are fetched and looked at; [`Observer::rendered`] tells of them.
+    fn gathering(&self, _frames: u64) {}
     /// So many frames of the film are in its output.
     fn joined(&self, _output: &str, _frames: u64) {}
 }
