@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use image::ImageReader;
 use moue_timeline::FrameRate;
 
+use crate::container::Container;
 use crate::error::MediaError;
 use crate::frames::{FrameFolder, FramePattern, Pattern, Writer};
 use crate::info::probe;
@@ -45,6 +46,9 @@ pub fn join_parts(
 ) -> Result<Written, MediaError> {
     let is_folder = |path: &PathBuf| path.is_dir();
     let Some(first) = parts.paths.first() else { return Err(MediaError::NoFrames { path: output.path().to_owned() }) };
+    if let Some(missing) = parts.paths.iter().find(|path| !path.exists()) {
+        return Err(MediaError::Missing { path: missing.clone() });
+    }
     if let Some(other) = parts.paths.iter().find(|path| is_folder(path) != is_folder(first)) {
         let kind = |path: &PathBuf| if is_folder(path) { "a folder of frames" } else { "a video" };
         let problem = format!("expected {} as {} is, found {}", kind(first), first.display(), kind(other));
@@ -57,12 +61,27 @@ pub fn join_parts(
     let Some(video) = look.video else {
         return Err(part_error(first, "there are no pictures in it".to_owned(), "name the videos that were rendered"));
     };
+    check_container(output, first, &video.codec)?;
     let Some(rate) = parts.rate.or(video.rate.map(usual)) else {
         let problem = "it does not say how many frames it has a second".to_owned();
         return Err(part_error(first, problem, "say it with --fps"));
     };
     let format = VideoFormat::new(video.stored_size.0, video.stored_size.1, rate);
     join(output, &Film { format, pieces: parts.paths, sounds: parts.sounds }, overwrite, progress)
+}
+
+/// Whether frames that are coded so fit into the output as they are.
+fn check_container(output: &Output, part: &Path, codec: &str) -> Result<(), MediaError> {
+    let holds = |container: Container| container.codecs().iter().any(|held| held.name() == codec);
+    let hint = match (holds(Container::Mp4), holds(Container::Webm), holds(Container::Mkv)) {
+        _ if output.kind().container().is_none_or(holds) => return Ok(()),
+        (true, ..) => "name the whole .mp4 or .mkv",
+        (_, true, _) => "name the whole .webm or .mkv",
+        (.., true) => "name the whole .mkv",
+        _ => "join what moue wrote",
+    };
+    let kind = output.kind();
+    Err(part_error(part, format!("its frames are coded as {codec}, which does not go into a {kind}"), hint))
 }
 
 /// Containers round the time of a frame: a rate that is as good as one of television's is that one.

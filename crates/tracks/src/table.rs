@@ -142,12 +142,16 @@ impl<R: BufRead> Table<R> {
             Ok(_) if !text.contains(|c: char| c.is_ascii_digit()) => {
                 "fill the gap, or delete the row: missing rows are bridged"
             }
-            Ok(_) => "coefficients lie between 0 and 1",
+            Ok(_) => "look for a slip: coefficients lie between 0 and 1, times are in seconds",
             Err(_) if text.is_empty() => "fill the field, or delete the row: missing rows are bridged",
             Err(_) => "every field below the header is a number",
         };
         let found = if text.is_empty() { "nothing".to_owned() } else { quoted(text) };
-        Err(self.at(column, found, "a finite number", hint))
+        let expected = match parsed {
+            Ok(value) if value.is_finite() => "a number that is not so large",
+            _ => "a finite number",
+        };
+        Err(self.at(column, found, expected, hint))
     }
 
     /// Fails where the current line has not as many fields as the header.

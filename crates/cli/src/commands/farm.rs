@@ -244,6 +244,19 @@ fn join_film(args: &FarmJoinArgs, global: &Global, printer: Printer) -> Outcome 
     join_into(&place, &name, &args.output, args.overwrite, global, printer, &token)
 }
 
+/// The file of a film that is joined.
+fn film_output(film: &str) -> Result<Output, Stop> {
+    Output::parse(film).map_err(|error| {
+        Stop::usage(match error {
+            MediaError::OutputName { name, problem, .. } => {
+                let hint = "a film that is joined is film.mp4, film.mkv or film.webm".to_owned();
+                MediaError::OutputName { name, problem, hint }
+            }
+            error => error,
+        })
+    })
+}
+
 /// Joins a film, and says so.
 fn join_into(
     place: &Place,
@@ -254,7 +267,7 @@ fn join_into(
     printer: Printer,
     token: &moue_engine::CancelToken,
 ) -> Outcome {
-    let output = Output::parse(film).map_err(Stop::usage)?;
+    let output = film_output(film)?;
     let progress = Progress::new(printer, global.verbose > 0);
     let joined = join(place, name, &output, overwrite, &progress, token);
     progress.end();

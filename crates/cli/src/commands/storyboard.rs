@@ -133,6 +133,18 @@ enum BoardKind {
     Sheet,
 }
 
+/// A name that says nothing is told what names say here.
+fn kinds(stop: Stop) -> Stop {
+    let text = stop.error.to_string();
+    match text.split_once("\nhint: names that are understood: ") {
+        Some((problem, _)) => Stop::usage(anyhow::anyhow!(
+            "{problem}\nhint: the film is film.mp4, film.mkv, film.webm, film.gif, frames/ or shot_%05d.png, the board \
+             board.html, board.pdf or board.png"
+        )),
+        None => stop,
+    }
+}
+
 /// Refuses a board in a folder that is not there, before a film is made.
 fn check_folder(board: &Path) -> Result<(), Stop> {
     let folder = board.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -169,7 +181,7 @@ impl<'a> Plan<'a> {
                     check_folder(&path)?;
                     boards.push((path, kind));
                 }
-                None => films.add(name, |_| None)?,
+                None => films.add(name, |_| None).map_err(kinds)?,
             }
         }
         if args.outputs.is_empty() && args.print_track.is_none() {

@@ -367,7 +367,7 @@ fn not_a_video(name: &Path, file: Option<&Path>) -> MediaError {
     }
     let is_text = !start.is_empty() && std::str::from_utf8(&start).is_ok();
     let (found, hint) = if is_text {
-        ("text", "tables of numbers are read as tracks: name them .csv or .json")
+        ("text", "name a video here; a table of numbers is a track, and goes where a motion is asked for")
     } else {
         ("something that no demuxer recognises", "play it in another program to see whether it is a video")
     };

@@ -113,8 +113,14 @@ pub(super) fn file_error(report: &mut Report, name: &Located<FilePath>, what: &s
     let is_ours =
         |hint: &str| !["current folder", "comes first", "moue animate"].iter().any(|part| hint.contains(part));
     let (problem, hint) = message.split_once("\nhint: ").unwrap_or((message, ""));
-    let usual = "check the spelling; names are relative to the file that they are written in";
-    let hint = if !hint.is_empty() && is_ours(hint) { hint } else { usual };
+    let own: Vec<&str> = hint.split("; ").filter(|part| !part.is_empty() && is_ours(part)).collect();
+    let hint = if problem.to_lowercase().contains("no such file") {
+        "check the spelling; names are relative to the file that they are written in".to_owned()
+    } else if own.is_empty() {
+        format!("name another file: this one is no {what}")
+    } else {
+        own.join("; ")
+    };
     report.error(name.span, format!("the {what} `{}` cannot be read: {problem}", name.value.0)).hint(hint);
 }
 

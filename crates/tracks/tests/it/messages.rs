@@ -147,7 +147,10 @@ fn numbers() {
     }
     assert_eq!(
         cell("1e39"),
-        format!("{place} '1e39', expected a finite number\nhint: coefficients lie between 0 and 1")
+        format!(
+            "{place} '1e39', expected a number that is not so large\nhint: look for a slip: coefficients lie \
+             between 0 and 1, times are in seconds"
+        )
     );
     let number = "every field below the header is a number";
     for text in ["open", "0x1", "1.2.3", "50%", "1 2"] {

@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow};
 use moue_farm::engine::{KubernetesJob, LocalJob, SlurmJob, TaskObserver, fitting_workers, kubernetes, local, slurm};
 use moue_farm::{Place, Plan, Work};
 
-use super::{everywhere, failed, join_into, place, stop};
+use super::{everywhere, failed, film_output, join_into, place, stop};
 use crate::{
     args::{EngineArg, FarmSubmitArgs, Global},
     commands::{Outcome, Stop},
@@ -27,7 +27,7 @@ pub fn submit(args: &FarmSubmitArgs, global: &Global, printer: Printer) -> Outco
     let plan = Plan::read(&place, &name).map_err(failed)?;
     if let Some(film) = &args.output {
         // Known before hours of work, and not after.
-        let output = moue_media::Output::parse(film).map_err(Stop::usage)?;
+        let output = film_output(film)?;
         plan.fits(&output).map_err(failed)?;
         match args.engine {
             EngineArg::Slurm => {}
