@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::Path;
 
-use moue_bridge::{Family, LinearMap, Pair, Source as MapSource, fit};
+use moue_bridge::{BridgeError, Family, LinearMap, Pair, Source as MapSource, fit};
 use moue_engine::CancelToken;
 use moue_face::FaceTracker;
 use moue_tracks::arrays::read_npy;
@@ -39,7 +39,13 @@ pub fn calibrate(
     }
     let pairs: Vec<Pair<'_>> =
         read.iter().map(|(name, hash, track)| Pair { name, hash, arkit: track, flame: track }).collect();
-    Ok(fit(&pairs)?)
+    fit(&pairs).map_err(|problem| match problem {
+        BridgeError::TooFewFrames { .. } => {
+            let names: Vec<&str> = read.iter().map(|(name, ..)| name.as_str()).collect();
+            AnimationError::Bridge { path: names.join(", ").into(), problem: Box::new(problem) }
+        }
+        problem => problem.into(),
+    })
 }
 
 /// Takes over a third party's arrays, `bs2exp.npy` (52, 100) and `bs2jaw.npy` (52, 3), from a folder.

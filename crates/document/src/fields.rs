@@ -98,7 +98,11 @@ impl<'a> Fields<'a> {
                 return T::from_node(&Node::unwritten(text), &mut Report::default());
             }
             return T::missing().or_else(|| {
-                report.error(self.span, format!("`{name}` is missing"));
+                let hint = match name {
+                    "moue" => "begin with `moue: 1`, the version of the language".to_owned(),
+                    _ => format!("write it here: `{name}: ...`"),
+                };
+                report.error(self.span, format!("`{name}` is missing")).hint(hint);
                 T::wrong(self.span)
             });
         };

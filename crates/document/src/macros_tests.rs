@@ -135,7 +135,7 @@ fn everything_that_is_wrong_is_told_at_once() {
         wrong::<Thing>(text),
         [
             "1:1: error: unknown key `nmae` | did you mean `name`?",
-            "1:1: error: `name` is missing",
+            "1:1: error: `name` is missing | write it here: `name: ...`",
             "2:8: error: found 10, expected a whole number from 1 to 9",
             "3:9: error: found `hihg`, expected `low` or `high` | did you mean `high`?",
             "4:8: error: found `yes`, expected a number",

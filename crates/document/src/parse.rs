@@ -38,7 +38,7 @@ pub fn parse(sources: &Sources, source: SourceId, report: &mut Report) -> Option
     match tree.root {
         Some(root) if !root.is_null() => Some(root),
         _ => {
-            report.file_error(source, "the file is empty");
+            report.file_error(source, "the file is empty").hint("its first line is `moue: 1`");
             None
         }
     }

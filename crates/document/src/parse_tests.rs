@@ -114,7 +114,7 @@ fn what_is_no_yaml_is_told_in_words() {
         ("x: &name 1\na: *nmae\n", "2:4: error: there is no anchor `&nmae`", "did you mean `*name`?"),
         ("a: &a [*a]\n", "1:8: error: this alias stands for something that it is itself a part of", ""),
         ("a: {<<: 3}\n", "1:9: error: expected a mapping to merge", "<<: *NAME"),
-        ("", "f.yaml: error: the file is empty", ""),
+        ("", "f.yaml: error: the file is empty", "`moue: 1`"),
         ("# only this\n", "f.yaml: error: the file is empty", ""),
         ("a: \u{7}\n", "error: ", ""),
     ];

@@ -188,7 +188,8 @@ impl FromNode for FormatVersion {
         }
         let found = found(node);
         report
-            .wrong(node, format!("found version {found} of the language, expected 1, the only one this program knows"));
+            .wrong(node, format!("found version {found} of the language, expected 1, the only one this program knows"))
+            .hint("write `moue: 1`, or take the version of moue that the file was written for");
         None
     }
 

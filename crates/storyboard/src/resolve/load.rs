@@ -81,7 +81,8 @@ impl Loaded {
             }
             (Err(message), None) => {
                 let source = self.sources.add_unread(&name);
-                report.file_error(source, format!("cannot be read: {message}"));
+                let (problem, hint) = message.split_once("\nhint: ").unwrap_or((&message, SPELLING));
+                report.file_error(source, format!("cannot be read: {problem}")).hint(hint);
                 return None;
             }
         };
@@ -106,6 +107,8 @@ impl Loaded {
         folder.map_or_else(|| PathBuf::from(&name.value.0), |folder| folder.join(&name.value.0))
     }
 }
+
+const SPELLING: &str = "check the spelling; relative paths start at the current folder";
 
 /// Reports what is wrong with a file, where it is named.
 pub(super) fn file_error(report: &mut Report, name: &Located<FilePath>, what: &str, message: &str) {

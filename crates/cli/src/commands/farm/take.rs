@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use moue_animation::{Framing, HEAD_SIDE, Size};
-use moue_media::{Source, probe, save_bytes};
+use moue_media::{MediaError, Source, probe, save_bytes};
 use moue_timeline::FrameRate;
 
 use crate::args::{RendererArg, TakeArgs};
@@ -122,8 +122,10 @@ fn text((portrait, driver): (&Path, &Path), args: &TakeArgs, folder: &Path) -> R
 
 /// What a storyboard in `folder` calls a file: its place in the folder, else its whole name.
 fn name(path: &Path, folder: &Path) -> Result<String, Stop> {
-    let full =
-        path.canonicalize().with_context(|| format!("{}: cannot be read", path.display())).map_err(Stop::usage)?;
+    let full = path.canonicalize().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Stop::from(MediaError::Missing { path: path.to_owned() }),
+        _ => Stop::usage(anyhow!(error).context(format!("{}: cannot be read", path.display()))),
+    })?;
     let folder = folder.canonicalize().with_context(|| format!("{}: cannot be read", folder.display()))?;
     Ok(quoted(&full.strip_prefix(&folder).unwrap_or(&full).to_string_lossy()))
 }
