@@ -1,10 +1,11 @@
 //! `moue calibrate`
 
+use anyhow::anyhow;
 use moue_animation::{Family, LinearMap, calibrate as fit, import_map, write_map};
 use moue_bridge::{Affine, Score};
 use serde::Serialize;
 
-use super::{Outcome, motion};
+use super::{Outcome, Stop, motion};
 use crate::{
     args::{CalibrateArgs, Global},
     exit, interrupt,
@@ -42,6 +43,12 @@ struct ChannelData {
 }
 
 pub fn calibrate(args: &CalibrateArgs, global: &Global, printer: Printer) -> Outcome {
+    if args.output.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("npz")) {
+        return Err(Stop::usage(anyhow!(
+            "-o {}: expected a name ending in .npz, which is what a map is\nhint: name it for example map.npz",
+            args.output.display()
+        )));
+    }
     motion::check_new("-o", &args.output, args.overwrite)?;
     motion::check_not_input("-o", Some(&args.output), &motion::inputs_of(&args.sources, None))?;
     let token = interrupt::token(printer, interrupt::FINISHING)?;
