@@ -150,3 +150,39 @@ fn a_film_that_is_joined_is_looked_at_before_its_pieces() {
     ran.failed(1, &["have no result that can be used"]);
     assert!(ran.stderr.contains("reading the pieces of 5 frames"), "{}", ran.stderr);
 }
+
+#[test]
+fn hints_are_of_the_mistake_that_was_made() {
+    let bench = Bench::new();
+    let run = |line: &str| bench.run(&line.split(' ').collect::<Vec<_>>());
+    let spelling = "hint: check the spelling";
+    run("join nope.mp4 -o x.mp4").failed(1, &["nope.mp4: there is no such file", spelling]);
+    run("join me.png nope.mp4 -o x.mp4").failed(1, &["nope.mp4: there is no such file", spelling]);
+    bench.animate("me.png", "motion.csv", &["-o", "a.mp4"]).succeeded();
+    run("join a.mp4 a.mp4 -o x.webm")
+        .failed(1, &["a.mp4: its frames are coded as H.264", "hint: name the whole .mp4 or .mkv"]);
+    run("measure motion.csv --motion motion.csv").failed(1, &["found text", "hint: name a video here"]);
+    bench.write("far.csv", b"time,jawOpen\n0,0\n1e300,1\n");
+    run("inspect far.csv").failed(1, &["expected a number that is not so large", "times are in seconds"]);
+    run("farm join plan.json -o film.avi")
+        .failed(2, &["hint: a film that is joined is film.mp4, film.mkv or film.webm"]);
+    run("storyboard film.yaml -o s.yaml").failed(2, &["board.html, board.pdf or board.png"]);
+    run("farm plan nope.jpg motion.csv -o p.json").failed(1, &["nope.jpg: there is no such file", spelling]);
+    run("calibrate motion.csv -o map.csv").failed(2, &["map.csv: expected a name ending in .npz", "hint: "]);
+    run("storyboard check nope.yaml").failed(1, &["nope.yaml: error: cannot be read: there is no such file", spelling]);
+    for (text, words) in [
+        ("moue: 1\ninclude: nope.yaml\n", "there is no such file"),
+        ("moue: 1\ninclude: .\n", "it is a folder"),
+        ("cast: {ada: me.png}\n", "begin with `moue: 1`"),
+        ("# nothing\n", "hint: its first line is `moue: 1`"),
+        ("moue: 2\n", "hint: write `moue: 1`"),
+        ("moue: 1\ncast: {ada: me.png}\nshots: [{motion: me.png}]\n", "hint: a motion is a track or a video"),
+    ] {
+        bench.write("film.yaml", text.as_bytes());
+        let ran = run("storyboard check film.yaml");
+        ran.failed(1, &[words, "hint: "]);
+        assert!(!ran.stderr.contains("os error"), "{}", ran.stderr);
+    }
+    let ran = bench.run(&["storyboard", "new", "x y.yaml", "--portrait", "me.png"]);
+    assert!(ran.stderr.contains("next: moue storyboard 'x y.yaml' --draft --watch -o 'x y.mp4'"), "{}", ran.stderr);
+}

@@ -28,9 +28,8 @@ pub fn new(file: &Path, portrait: &Path, printer: Printer) -> Outcome {
     if !portrait.exists() {
         printer.note(&format!("{}: there is no such picture yet; name one of yours in the file", portrait.display()));
     }
-    let name = file.display();
-    let film = file.with_extension("mp4");
-    printer.say(&format!("next: moue storyboard {name} --draft --watch -o {}", film.display()));
+    let (name, film) = (in_shell(file), in_shell(&file.with_extension("mp4")));
+    printer.say(&format!("next: moue storyboard {name} --draft --watch -o {film}"));
     Ok(exit::DONE)
 }
 
@@ -59,9 +58,24 @@ fn quoted(name: &str) -> String {
     }
 }
 
+/// A name as a shell takes it for one word, in quotes only where it needs some.
+fn in_shell(path: &Path) -> String {
+    let name = path.to_string_lossy();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
+    if name.chars().all(plain) { name.into_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_one_word_in_a_shell() {
+        for (name, expected) in [("boards/x.yaml", "boards/x.yaml"), ("x y.yaml", "'x y.yaml'"), ("it's", r"'it'\''s'")]
+        {
+            assert_eq!(in_shell(Path::new(name)), expected);
+        }
+    }
 
     #[test]
     fn names_are_relative_to_the_storyboard() {
