@@ -186,3 +186,18 @@ fn hints_are_of_the_mistake_that_was_made() {
     let ran = bench.run(&["storyboard", "new", "x y.yaml", "--portrait", "me.png"]);
     assert!(ran.stderr.contains("next: moue storyboard 'x y.yaml' --draft --watch -o 'x y.mp4'"), "{}", ran.stderr);
 }
+
+#[test]
+fn one_is_one() {
+    let bench = Bench::new();
+    bench.write("short.csv", b"time,jawOpen\n0,0\n0.01,1\n");
+    let ran = bench.animate("me.png", "short.csv", &["-o", "a.mp4"]);
+    for words in ["rendering 1 frame\n", "1/1 frame,", "wrote a.mp4, 1 frame,"] {
+        assert!(ran.succeeded().stderr.contains(words), "{words}: {}", ran.stderr);
+    }
+    let ran = bench.run(&["join", "a.mp4", "-o", "b.mp4"]);
+    assert!(ran.succeeded().stderr.contains("1 frame of 1 part,"), "{}", ran.stderr);
+    let ran = bench.run(&["inspect", "short.csv"]);
+    assert!(ran.succeeded().stdout.contains("by 1 ARKit channel\n"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("1 channel moves, 0 do not"), "{}", ran.stdout);
+}

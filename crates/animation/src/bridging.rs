@@ -39,7 +39,8 @@ pub fn to_families(
         }
         if !bridged.missing.is_empty() {
             let (count, names) = (bridged.missing.len(), listed(&bridged.missing));
-            observer.note(&format!("{name}: {count} inputs of the map are missing and taken as 0: {names}"));
+            let inputs = if count == 1 { "input of the map is" } else { "inputs of the map are" };
+            observer.note(&format!("{name}: {count} {inputs} missing and taken as 0: {names}"));
         }
         tracing::debug!(%family, by_rule = bridged.by_rule.len(), by_map = bridged.by_map.len(), "bridged");
         parts.push(bridged.track);

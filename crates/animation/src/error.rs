@@ -10,7 +10,7 @@ use moue_media::MediaError;
 use moue_mesh::MeshError;
 use moue_preview::PreviewError;
 use moue_smirk::SmirkError;
-use moue_timeline::{EditError, SpanError, TrackShapeError};
+use moue_timeline::{EditError, SpanError, TrackShapeError, counted};
 use moue_tracks::TrackError;
 
 use crate::{FrameRange, MAX_SIDE, MIN_SIDE};
@@ -102,9 +102,9 @@ pub enum AnimationError {
     },
     /// No face in a whole video.
     #[error(
-        "{}: {} found in {frames} frames{}\nhint: the driver's face has to be seen, at least {MIN_FACE_PIXELS} \
+        "{}: {} found in {}{}\nhint: the driver's face has to be seen, at least {MIN_FACE_PIXELS} \
          pixels high; `moue inspect` shows what is found in a picture",
-        path.display(), face_text(*face), broke.as_ref().map(|broke| format!(" ({broke})")).unwrap_or_default()
+        path.display(), face_text(*face), counted(*frames, "frame"), broke.as_ref().map(|broke| format!(" ({broke})")).unwrap_or_default()
     )]
     NoFaceInVideo {
         /// The video.
@@ -241,7 +241,8 @@ pub enum AnimationError {
     },
     /// Frames that the film does not have.
     #[error(
-        "--frames {asked}: the film has {whole} frames, 0..{whole}\nhint: ranges are half open: 0..10 is followed by 10..20"
+        "--frames {asked}: the film has {}, 0..{whole}\nhint: ranges are half open: 0..10 is followed by 10..20",
+        counted(*whole, "frame")
     )]
     Frames {
         /// As asked for.

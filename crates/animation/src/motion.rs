@@ -8,7 +8,7 @@ use moue_engine::CancelToken;
 use moue_face::FaceTracker;
 use moue_media::{Soundtrack, Source};
 use moue_models::{ModelFile, ModelFolder, process_environment};
-use moue_timeline::{EditError, FrameRate, RestFace, Smoothing, Span, Track};
+use moue_timeline::{EditError, FrameRate, RestFace, Smoothing, Span, Track, counted};
 use moue_tracks::{ContentKind, Format, ReadOptions, sniff_kind};
 
 use crate::bridging::moving;
@@ -328,10 +328,10 @@ fn tell(report: &VideoReport, name: &str, observer: &dyn Observer) {
         .gaps
         .iter()
         .take(LISTED)
-        .map(|gap| format!("{:.2} to {:.2} s ({} frames)", gap.start, gap.end, gap.frames))
+        .map(|gap| format!("{:.2} to {:.2} s ({})", gap.start, gap.end, counted(gap.frames, "frame")))
         .collect();
     if report.gaps.len() > LISTED {
-        places.push(format!("and {} more places", report.gaps.len() - LISTED));
+        places.push(format!("and {}", counted(report.gaps.len() - LISTED, "more place")));
     }
     observer.note(&format!(
         "{name}: {} of {} frames have no face and are bridged: {}",

@@ -1,4 +1,4 @@
-use moue_timeline::TrackShapeError;
+use moue_timeline::{TrackShapeError, counted};
 
 use crate::Family;
 
@@ -24,7 +24,8 @@ pub enum BridgeError {
     },
     /// No recordings, or too short ones.
     #[error(
-        "{frames} frames to learn from: expected at least {least}\nhint: use longer videos of a face that talks and grimaces"
+        "{} to learn from: expected at least {least}\nhint: use longer videos of a face that talks and grimaces",
+        counted(*frames, "frame")
     )]
     TooFewFrames {
         /// How many there are, less those held back.

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use moue_animation::{AnimateJob, Observer, Portrait, Preparation, RendererKind};
 use moue_film::FilmObserver;
 use moue_media::{LegEvent, SoundUse};
-use moue_timeline::Shape;
+use moue_timeline::{Shape, counted};
 
 use crate::printer::{Printer, strong};
 
@@ -100,7 +100,7 @@ impl Progress {
         match &self.form {
             Form::Silent => {}
             Form::Lines => match total {
-                Some(total) => self.say(&format!("{what} {total} frames")),
+                Some(total) => self.say(&format!("{what} {}", counted(total, "frame"))),
                 None => self.say(what),
             },
             Form::Bar(bar) => {
@@ -139,9 +139,9 @@ impl Progress {
             Some(total) => {
                 let left = total.saturating_sub(done) as f64 / fps.max(1e-9);
                 let percent = done * 100 / total.max(1);
-                format!("{done}/{total} frames, {percent} %, {}, {} left", speed(fps), clock(left))
+                format!("{done}/{}, {percent} %, {}, {} left", counted(total, "frame"), speed(fps), clock(left))
             }
-            None => format!("{done} frames, {}", speed(fps)),
+            None => format!("{}, {}", counted(done, "frame"), speed(fps)),
         });
     }
 

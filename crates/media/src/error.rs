@@ -1,6 +1,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use moue_timeline::counted;
+
 /// Why a picture or a video could not be read, or an output not written. The text ends with a hint line where one helps.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -103,8 +105,9 @@ pub enum MediaError {
     },
     /// The video breaks off. All frames before that place have been delivered and can be used.
     #[error(
-        "{path}: the video breaks off after {frames} frames, at {at:.2} s: {detail}\nhint: copy, download or record it \
-         again; the frames before that place can be used"
+        "{path}: the video breaks off after {}, at {at:.2} s: {detail}\nhint: copy, download or record it \
+         again; the frames before that place can be used",
+        counted(*frames, "frame")
     )]
     EndsEarly {
         /// The path or address as given.
@@ -215,8 +218,9 @@ pub enum MediaError {
     },
     /// The disk filled up, or nearly so. What had been written until then was completed, has its name and can be played.
     #[error(
-        "{path}: the disk is full; the file ends after {frames} frames, at {at:.2} s, and can be played{lacking}\nhint: \
-         make room and render the rest"
+        "{path}: the disk is full; the file ends after {}, at {at:.2} s, and can be played{lacking}\nhint: \
+         make room and render the rest",
+        counted(*frames, "frame")
     )]
     CutShort {
         /// The output.

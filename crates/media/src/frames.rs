@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use image::RgbImage;
+use moue_timeline::counted;
 use tempfile::{TempDir, TempPath};
 
 use crate::error::MediaError;
@@ -181,7 +182,14 @@ fn check_replaceable(path: &Path, overwrite: bool) -> Result<(), MediaError> {
             if overwrite {
                 return Ok(());
             }
-            taken(format!("there are {} frames in it", frames.len()), "--overwrite replaces them")
+            taken(
+                format!(
+                    "there {} {} in it",
+                    if frames.len() == 1 { "is" } else { "are" },
+                    counted(frames.len(), "frame")
+                ),
+                "--overwrite replaces them",
+            )
         }
         (_, others) => taken(
             format!("it holds other things ('{}')", others[0]),

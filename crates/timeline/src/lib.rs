@@ -5,6 +5,7 @@
 mod agreement;
 mod channel;
 mod channel_set;
+mod counted;
 mod easing;
 mod edit;
 mod expression;
@@ -30,6 +31,7 @@ mod track;
 pub use agreement::{Agreement, Lag};
 pub use channel::{Channel, FlameChannel, HeadAxis, nearest_name};
 pub use channel_set::{ChannelSet, ChannelSetError};
+pub use counted::counted;
 pub use easing::{CubicBezier, Easing, EasingError, Spring, Steps};
 pub use edit::{EditError, Gap, MAX_TRACK_VALUES, Mirrored};
 pub use expression::{Expression, HeadPose};

@@ -9,7 +9,7 @@ use moue_animation::{
 };
 use moue_engine::CancelToken;
 use moue_media::MediaError;
-use moue_timeline::{FrameRate, Interpolation};
+use moue_timeline::{FrameRate, Interpolation, counted};
 
 use super::outputs::Outputs;
 use super::{Outcome, Stop, motion};
@@ -216,23 +216,25 @@ fn classify(error: AnimationError, token: &CancelToken) -> Stop {
 
 fn report(summary: &Summary, json: bool, printer: Printer) {
     for output in &summary.outputs {
-        let text = format!("{} {}, {} frames, {}", strong("wrote"), output.path, output.frames, size(output.bytes));
+        let frames = counted(output.frames, "frame");
+        let text = format!("{} {}, {frames}, {}", strong("wrote"), output.path, size(output.bytes));
         printer.say(&text);
     }
     streamed(&summary.live).for_each(|line| printer.say(&line));
     if let Some(driver) = &summary.motion.driver {
         let DriverReport { frames, frames_without_face, dropped, latency_ms: [mean, most], .. } = driver;
         printer.say(&format!(
-            "{} {}, {frames} frames ({frames_without_face} without a face, {dropped} dropped), shown {mean:.0} ms after \
+            "{} {}, {} ({frames_without_face} without a face, {dropped} dropped), shown {mean:.0} ms after \
              they came, at most {most:.0} ms",
             strong("followed"),
-            summary.motion.path
+            summary.motion.path,
+            counted(*frames, "frame")
         ));
     }
     let [width, height] = summary.size;
     printer.say(&format!(
-        "{} frames of {width}x{height} in {:.1} s, {}",
-        summary.frames,
+        "{} of {width}x{height} in {:.1} s, {}",
+        counted(summary.frames, "frame"),
         summary.seconds,
         speed(summary.fps)
     ));
@@ -269,17 +271,17 @@ pub fn streamed(live: &[LiveSummary]) -> impl Iterator<Item = String> {
     // Of a stream that never was, there is only its failure to tell.
     let streams = live.iter().filter(|leg| leg.failure.is_none() || leg.sessions > 0);
     streams.map(|LiveSummary { output, sent, repeated, dropped, sessions, bytes, .. }| {
-        let sessions = if *sessions == 1 { "1 session".to_owned() } else { format!("{sessions} sessions") };
+        let (sent, sessions) = (counted(*sent, "frame"), counted(*sessions, "session"));
         let (streamed, bytes) = (strong("streamed"), size(*bytes));
-        format!("{streamed} {output}, {sent} frames ({repeated} repeated, {dropped} dropped), {sessions}, {bytes}")
+        format!("{streamed} {output}, {sent} ({repeated} repeated, {dropped} dropped), {sessions}, {bytes}")
     })
 }
 
 /// What was asked against what was measured, the channels that moved first.
 fn table(fidelity: &Fidelity) -> String {
     let mut text = format!(
-        "measured {} frames (every {}), {} without a face\n{:<20}{:>14}{:>14}{:>8}{:>8}{:>10}",
-        fidelity.frames,
+        "measured {} (every {}), {} without a face\n{:<20}{:>14}{:>14}{:>8}{:>8}{:>10}",
+        counted(fidelity.frames, "frame"),
         fidelity.every,
         fidelity.frames_without_face,
         "shape",

@@ -11,6 +11,7 @@ use moue_animation::read_map;
 use moue_farm::{FarmError, Place, PlanJob, Split, Status, TaskJob, Verdict, engine::code, join, plan, status, task};
 use moue_film::{Drawing, Props};
 use moue_media::{Codec, MediaError, Output};
+use moue_timeline::counted;
 use serde_json::json;
 
 use super::animate::{painting, size};
@@ -121,12 +122,12 @@ fn make_plan(args: &FarmPlanArgs, global: &Global, printer: Printer) -> Outcome 
     let words: Vec<String> =
         plan.phases().map(|(work, tasks)| format!("{} {}", tasks.end - tasks.start, work.name())).collect();
     printer.say(&format!(
-        "{} {}, {} tasks ({}) of {} frames",
+        "{} {}, {} ({}) of {}",
         strong("planned"),
         args.output,
-        plan.tasks(),
+        counted(plan.tasks(), "task"),
         words.join(", "),
-        plan.film.frames
+        counted(plan.film.frames, "frame")
     ));
     if let (Some(sample), Some(cost)) = (&plan.sample, plan.cost()) {
         let seconds = |micros: u64| micros as f64 / 1e6;
@@ -196,7 +197,9 @@ fn do_task(args: &FarmTaskArgs, global: &Global, printer: Printer) -> Outcome {
     let took = receipt.took as f64 / 1e3;
     let what = match summary.was_done {
         true => format!("task {index} was done: {}", summary.shots),
-        false => format!("task {index}, {}: {} frames drawn in {took:.1} s", summary.shots, receipt.drawn),
+        false => {
+            format!("task {index}, {}: {} drawn in {took:.1} s", summary.shots, counted(receipt.drawn, "frame"))
+        }
     };
     printer.say(&format!("{} {what}", strong("done:")));
     if args.json {
@@ -274,8 +277,8 @@ fn join_into(
     let written =
         joined.map_err(|error| if token.is_aborting() { stop(error, exit::INTERRUPTED) } else { failed(error) })?;
     written.notes.iter().for_each(|note| printer.note(&format!("{film}: {note}")));
-    let (frames, bytes) = (written.frames, size(written.bytes));
-    printer.say(&format!("{} {film}, {frames} frames, {bytes}", strong("wrote")));
+    let (frames, bytes) = (counted(written.frames, "frame"), size(written.bytes));
+    printer.say(&format!("{} {film}, {frames}, {bytes}", strong("wrote")));
     Ok(exit::DONE)
 }
 
@@ -291,7 +294,12 @@ fn say_status(args: &FarmStatusArgs, printer: Printer) -> Outcome {
 }
 
 fn said(status: &Status) -> String {
-    let mut lines = vec![format!("{} of {} tasks are done", status.done, status.tasks)];
+    let mut lines = vec![format!(
+        "{} of {} {} done",
+        status.done,
+        counted(status.tasks, "task"),
+        if status.tasks == 1 { "is" } else { "are" }
+    )];
     for phase in &status.phases {
         let rate = phase.seconds_per_frame.map(|rate| format!(", {rate:.3} s a frame")).unwrap_or_default();
         lines.push(format!("  {:<6} {:>7} of {}{rate}", phase.work, phase.done, phase.tasks));
@@ -301,7 +309,8 @@ fn said(status: &Status) -> String {
             |[first, last]: &[u64; 2]| if first == last { first.to_string() } else { format!("{first}-{last}") };
         let missing: Vec<String> = status.missing.iter().take(LISTED).map(range).collect();
         let more = if status.missing.len() > LISTED { ", ..." } else { "" };
-        lines.push(format!("missing: tasks {}{more}", missing.join(", ")));
+        let tasks = if missing.len() == 1 && !missing[0].contains('-') { "task" } else { "tasks" };
+        lines.push(format!("missing: {tasks} {}{more}", missing.join(", ")));
     }
     for broken in status.broken.iter().take(LISTED) {
         lines.push(format!("broken: task {}, {}: {}", broken.task, broken.shots, broken.problem));

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use anyhow::anyhow;
 use moue_media::{Cue, MediaError, Output, Parts, Source, join_parts};
+use moue_timeline::counted;
 
 use super::animate::size;
 use super::{Outcome, Stop, motion};
@@ -51,7 +52,8 @@ pub fn join(args: &JoinArgs, printer: Printer) -> Outcome {
     let path = written.path.display();
     written.notes.iter().for_each(|note| printer.note(&format!("{path}: {note}")));
     let (parts, frames, bytes) = (args.parts.len(), written.frames, size(written.bytes));
-    printer.say(&format!("{} {path}, {frames} frames of {parts} parts, {bytes}", strong("wrote")));
+    let of = format!("{} of {}", counted(frames, "frame"), counted(parts, "part"));
+    printer.say(&format!("{} {path}, {of}, {bytes}", strong("wrote")));
     if args.json {
         let summary = serde_json::json!({
             "path": path.to_string(), "frames": frames, "bytes": written.bytes, "parts": parts,

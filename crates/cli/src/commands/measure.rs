@@ -5,7 +5,7 @@ use std::path::Path;
 use moue_animation::{Following, MeasureJob, Measured, MeasuredTracks, measure as run};
 use moue_charts::{ChannelFigures, Comparison, FilmStrip, Headline, Order, Page, ReportSheet, Strip};
 use moue_media::Source;
-use moue_timeline::FrameRate;
+use moue_timeline::{FrameRate, counted};
 
 use super::{Outcome, Stop, motion, page};
 use crate::{
@@ -84,7 +84,8 @@ fn of_what(seen: usize, unseen: usize) -> String {
         0 => String::new(),
         count => format!("; {count} more are not seen by the tracker"),
     };
-    format!("of {seen} channels by their movement{unseen}")
+    let by = if seen == 1 { "its" } else { "their" };
+    format!("of {} by {by} movement{unseen}", counted(seen, "channel"))
 }
 
 /// The middle lag of the channels that follow.
@@ -98,8 +99,11 @@ fn lag(measured: &Measured) -> Option<f64> {
 
 fn describe(measured: &Measured) -> String {
     let mut text = format!(
-        "{}: {} frames, {:.2} s, {} without a face",
-        measured.video, measured.frames, measured.seconds, measured.frames_without_face
+        "{}: {}, {:.2} s, {} without a face",
+        measured.video,
+        counted(measured.frames, "frame"),
+        measured.seconds,
+        measured.frames_without_face
     );
     let word = |name: &str| strong(format!("{name:<12}"));
     text += &match expression(measured) {

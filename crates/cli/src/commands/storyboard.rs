@@ -16,6 +16,7 @@ use moue_film::{
 };
 use moue_media::{save_bytes, save_png};
 use moue_storyboard::{Storyboard, library_schema, storyboard_schema};
+use moue_timeline::counted;
 use serde::Serialize;
 
 use super::animate::{keyframing, painting, size, streamed};
@@ -66,7 +67,7 @@ fn check(files: &[PathBuf], printer: Printer) -> Outcome {
             Some(storyboard) => {
                 let (shots, seconds) =
                     (storyboard.shots.len(), storyboard.output.rate.seconds_at(storyboard.frame_count()));
-                let shots = if shots == 1 { "1 shot".to_owned() } else { format!("{shots} shots") };
+                let shots = counted(shots, "shot");
                 printer.say(&format!("{}: {} {shots}, {seconds:.1} s", file.display(), strong("fine,")));
             }
             None => code = exit::FAILED,
@@ -347,21 +348,20 @@ fn classify(error: FilmError, token: &CancelToken) -> Stop {
 
 fn report(summary: &Summary, printer: Printer) {
     for board in &summary.boards {
-        let (panels, bytes) = (board.panels, size(board.bytes));
-        let panels = if panels == 1 { "1 panel".to_owned() } else { format!("{panels} panels") };
+        let (panels, bytes) = (counted(board.panels, "panel"), size(board.bytes));
         printer.say(&format!("{} {}, {panels}, {bytes}", strong("wrote"), board.path));
     }
     let Some(film) = &summary.film else { return };
     for output in &film.outputs {
-        let bytes = size(output.bytes);
-        printer.say(&format!("{} {}, {} frames, {bytes}", strong("wrote"), output.path, output.frames));
+        let (frames, bytes) = (counted(output.frames, "frame"), size(output.bytes));
+        printer.say(&format!("{} {}, {frames}, {bytes}", strong("wrote"), output.path));
     }
     streamed(&film.live).for_each(|line| printer.say(&line));
     let [width, height] = film.size;
     let kept = match (film.rendered, film.frames - film.rendered) {
         (0, _) => "nothing had changed".to_owned(),
-        (rendered, 0) => format!("{rendered} frames rendered"),
-        (rendered, kept) => format!("{rendered} frames rendered, {kept} kept from before"),
+        (rendered, 0) => format!("{} rendered", counted(rendered, "frame")),
+        (rendered, kept) => format!("{} rendered, {kept} kept from before", counted(rendered, "frame")),
     };
     printer.say(&format!("{:.1} s of {width}x{height}, {kept}, in {:.1} s", film.duration, film.seconds));
     if let (count @ 1.., bytes) = film.unused {

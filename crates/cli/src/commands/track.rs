@@ -7,7 +7,7 @@ use std::{
 
 use moue_animation::{Family, LinearMap, Motion, VideoReport, read_map, to_families};
 use moue_face::FaceTracker;
-use moue_timeline::{Channel, Interpolation, Track};
+use moue_timeline::{Channel, Interpolation, Track, counted};
 use moue_tracks::{Format, WriteOptions};
 use serde::Serialize;
 
@@ -130,8 +130,7 @@ pub fn write(track: &Track, sources: Vec<Motion>, writing: &TrackWritingArgs, pr
 
 /// `250 rows, 9.96 s, 54 channels`.
 pub fn size(track: &Track) -> String {
-    let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
-    let (rows, channels) = (plural(track.times().len(), "row"), plural(track.channels().len(), "channel"));
+    let (rows, channels) = (counted(track.times().len(), "row"), counted(track.channels().len(), "channel"));
     format!("{rows}, {:.2} s, {channels}", track.duration())
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use moue_timeline::counted;
+
 use super::{code, command, quoted};
 use crate::{Plan, Work};
 
@@ -39,8 +41,8 @@ pub struct SlurmJob {
 /// queue; Slurm does so with those whose node fails.
 pub fn slurm(job: &SlurmJob, plan: &Plan) -> String {
     let mut script = format!(
-        "#!/bin/bash\n# Submits {} tasks of {} to Slurm, and says the jobs' numbers.\nset -euo pipefail\n",
-        plan.tasks(),
+        "#!/bin/bash\n# Submits {} of {} to Slurm, and says the jobs' numbers.\nset -euo pipefail\n",
+        counted(plan.tasks(), "task"),
         job.plan
     );
     if let Some(logs) = &job.logs {

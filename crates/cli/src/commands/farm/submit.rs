@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, anyhow};
 use moue_farm::engine::{KubernetesJob, LocalJob, SlurmJob, TaskObserver, fitting_workers, kubernetes, local, slurm};
 use moue_farm::{Place, Plan, Work};
+use moue_timeline::counted;
 
 use super::{everywhere, failed, film_output, join_into, place, stop};
 use crate::{
@@ -91,7 +92,12 @@ fn to_slurm(args: &FarmSubmitArgs, plan: &Plan, place: &Place, printer: Printer)
         return Ok(exit::DONE);
     }
     run("Slurm", "bash", &["-s"], &script, "is this a machine with sbatch? --dry-run prints the script", printer)?;
-    printer.say(&format!("{} {} tasks to Slurm; `moue farm status {}`", strong("submitted"), plan.tasks(), args.plan));
+    printer.say(&format!(
+        "{} {} to Slurm; `moue farm status {}`",
+        strong("submitted"),
+        counted(plan.tasks(), "task"),
+        args.plan
+    ));
     Ok(exit::DONE)
 }
 
@@ -158,9 +164,9 @@ fn to_kubernetes(args: &FarmSubmitArgs, plan: &Plan, name: &str, printer: Printe
     let hint = "is kubectl here, and does it know the cluster? --dry-run prints the manifests";
     run("Kubernetes", "bash", &["-s"], &job.begin(&phases).map_err(unwritten)?, hint, printer)?;
     printer.say(&format!(
-        "{} {} tasks to Kubernetes; each phase is resumed when the one before is complete",
+        "{} {} to Kubernetes; each phase is resumed when the one before is complete",
         strong("submitted"),
-        plan.tasks()
+        counted(plan.tasks(), "task")
     ));
     run("Kubernetes", "bash", &["-s"], &job.follow(&phases), "the same command goes on where it was", printer)?;
     Ok(exit::DONE)
@@ -196,7 +202,7 @@ struct Talk(Printer);
 
 impl TaskObserver for Talk {
     fn phase(&self, work: Work, tasks: u64) {
-        self.0.say(&format!("{}: {tasks} tasks", work.name()));
+        self.0.say(&format!("{}: {}", work.name(), counted(tasks, "task")));
     }
 
     fn done(&self, task: u64, done: u64) {
@@ -242,8 +248,10 @@ fn here(
         .map_err(|error| if token.is_aborting() { stop(error, exit::INTERRUPTED) } else { failed(error) })?;
     let retried = if summary.retries > 0 { format!(", {} begun again", summary.retries) } else { String::new() };
     printer.say(&format!(
-        "{} tasks done in {:.1} s with {workers} at a time{retried}, {} were done before",
-        summary.done, summary.seconds, summary.had
+        "{} done in {:.1} s with {workers} at a time{retried}, {} done before",
+        counted(summary.done, "task"),
+        summary.seconds,
+        summary.had
     ));
     if let Some(film) = &args.output {
         join_into(place, name, film, args.overwrite, global, printer, &token)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use moue_animation::{AnimationError, Family, Motion, SeenFrame, Thumbnails, VideoReport};
 use moue_charts::{Absence, ChannelFigures, Comparison, ComparisonSheet, CurveSheet, FilmStrip, Order, Stretch};
 use moue_face::FaceTracker;
-use moue_timeline::{Agreement, FrameRate, Track};
+use moue_timeline::{Agreement, FrameRate, Track, counted};
 use serde::Serialize;
 
 use super::super::{
@@ -198,15 +198,20 @@ fn describe(motion: &Motion) -> String {
     if let Some(video) = &motion.video {
         let [width, height] = video.size;
         text += &format!(
-            "\n  video     {width}x{height}, {} frames, {} without a face",
-            video.frames, video.frames_without_face
+            "\n  video     {width}x{height}, {}, {} without a face",
+            counted(video.frames, "frame"),
+            video.frames_without_face
         );
     }
     let gaps: Vec<_> = track.gaps().into_iter().filter(|gap| gap.missing > 0).collect();
     if motion.video.is_none() && !gaps.is_empty() {
         let missing: u64 = gaps.iter().map(|gap| gap.missing).sum();
         let longest = gaps.iter().map(|gap| gap.length).fold(0.0, f64::max);
-        text += &format!("\n  gaps      {} with {missing} rows missing, the longest {longest:.2} s", gaps.len());
+        text += &format!(
+            "\n  gaps      {} with {} missing, the longest {longest:.2} s",
+            gaps.len(),
+            counted(missing, "row")
+        );
     }
     for (renderer, family) in [("mesh", Family::Arkit), ("diffusion", Family::Flame)] {
         let used = names(track, family);
@@ -214,7 +219,7 @@ fn describe(motion: &Motion) -> String {
         let what = match (own, used.len()) {
             (_, 0) => "nothing without a map (`moue calibrate`)".to_owned(),
             (0, _) => format!("{} without a map (`moue calibrate`)", used.join(", ")),
-            (own, _) => format!("{own} {family} channels"),
+            (own, _) => counted(own, &format!("{family} channel")),
         };
         text += &format!("\n  {renderer:<10}is moved by {what}");
     }
@@ -223,7 +228,10 @@ fn describe(motion: &Motion) -> String {
         ranges.iter().filter(|(_, [least, most])| most - least > STILL).map(|(name, range)| (*name, *range)).collect();
     moving.sort_by(|a, b| (b.1[1] - b.1[0]).total_cmp(&(a.1[1] - a.1[0])));
     let still = ranges.len() - moving.len();
-    text += &format!("\n  {} channels move, {still} do not", strong(moving.len()));
+    text += &match moving.len() {
+        1 => format!("\n  {} channel moves, {still} do not", strong(1)),
+        count => format!("\n  {} channels move, {still} do not", strong(count)),
+    };
     for (name, [least, most]) in moving.iter().take(LISTED) {
         text += &format!("\n    {name:<22}{least:>8.3} .. {most:.3}");
     }

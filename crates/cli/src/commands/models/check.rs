@@ -6,6 +6,7 @@ use moue_models::{
     ModelFolder, ModelsError,
     hub::{self, HubError, Verdict},
 };
+use moue_timeline::counted;
 
 use super::{Outcome, folder};
 use crate::{
@@ -49,9 +50,8 @@ fn name(folder: &ModelFolder, check: &FileCheck) -> String {
 fn told(folder: &ModelFolder, report: &CheckReport) -> String {
     let wrong: Vec<&FileCheck> = report.files.iter().filter(|check| !check.problems.is_empty()).collect();
     let problems = report.problems();
-    let plural = |count: usize| if count == 1 { "" } else { "s" };
-    let (files, many) = (wrong.len(), plural(wrong.len()));
-    let mut lines = vec![format!("{folder}: {problems} problem{} in {files} file{many}", plural(problems))];
+    let (problems, files) = (counted(problems, "problem"), counted(wrong.len(), "file"));
+    let mut lines = vec![format!("{folder}: {problems} in {files}")];
     let mut hints = Vec::new();
     for check in wrong {
         lines.push(name(folder, check));

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use moue_engine::CancelToken;
 use moue_film::Props;
 use moue_storyboard::Storyboard;
+use moue_timeline::counted;
 
 use super::{Plan, classify, read, report};
 use crate::{
@@ -40,7 +41,7 @@ pub fn watch(plan: &Plan<'_>, args: &StoryboardArgs, global: &Global, printer: P
                 Err(_) if token.is_finishing() => return Ok(exit::INTERRUPTED),
                 Err(error) => printer.error(&classify(error, &token).error),
             }
-            printer.say(&format!("watching {} files; Ctrl-C ends", files.len()));
+            printer.say(&format!("watching {}; Ctrl-C ends", counted(files.len(), "file")));
             wait(&files, &before, &token);
         } else {
             printer.say("watching; save the file to try again");
