@@ -75,8 +75,8 @@ const PLAN_LONG: &str = "\
 Cut a film into tasks.
 
 FILE is a storyboard. A portrait and a motion, as `moue animate` takes them, make one long shot: a storyboard of it is \
-written beside the plan (plan.yaml). A shot ends with its motion: where the last row of a track falls on a frame, `moue \
-animate` has that one more.
+written beside the plan (plan.yaml). A shot is as long as its motion, to the nearest frame; `moue animate` \
+shows the last row of a track too, which may be one frame more.
 
 The plan names its inputs and models by their content: a task refuses others. Inputs that lie in the plan's folder are \
 used where they are; those from elsewhere, and all of them where the plan lies in a bucket, are copied to plan.farm/. So a \
