@@ -300,7 +300,7 @@ fn a_playlist_whose_folder_goes_and_comes_resumes() {
 fn what_stands_in_the_way_of_a_leg_is_told_when_it_is_opened() {
     let folder = Folder::new();
     let refused = |name: &str, side: u32| Leg::sized(name, "{}", side).err().unwrap().to_string();
-    let playlist = folder.at("none/live.m3u8");
+    let playlist = folder.at("none/web/live.m3u8");
     assert!(refused(playlist.to_str().unwrap(), 64).contains("there is no folder"));
     assert!(refused("rtmp://localhost/live/key", 63).contains("even width"));
     assert!(refused("rtmp://localhost/live/key", 8).contains("16x16"));
