@@ -28,6 +28,7 @@ fn no_command_replaces_what_it_reads() {
         "track motion.csv --neutral both.csv -o link.csv",
         "join a.mp4 a.mp4 -o fa/../a.mp4",
         "join fa fa -o fa/",
+        "join fa fa -o fa/%05d.png",
         "join a.mp4 --sound snd.mp4 -o snd.mp4",
     ] {
         let arguments: Vec<&str> = line.split(' ').chain(["--overwrite"]).collect();

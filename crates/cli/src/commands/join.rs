@@ -1,11 +1,11 @@
 //! `moue join`
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use anyhow::anyhow;
-use moue_media::{Cue, MediaError, Output, Parts, Source, join_parts};
+use moue_media::{Cue, MediaError, Output, OutputKind, Parts, Source, join_parts};
 use moue_timeline::counted;
 
 use super::animate::size;
@@ -29,7 +29,13 @@ pub fn join(args: &JoinArgs, printer: Printer) -> Outcome {
         )));
     }
     let inputs: Vec<&PathBuf> = args.parts.iter().chain(&args.sound).collect();
-    motion::check_not_input("-o", Some(output.path()), &inputs)?;
+    // Frames with names of their own lie in a folder, and in that of a part they would be mixed with its frames.
+    let place = match (output.kind(), output.path().parent()) {
+        (OutputKind::FramePattern, Some(folder)) if folder.as_os_str().is_empty() => Path::new("."),
+        (OutputKind::FramePattern, Some(folder)) => folder,
+        _ => output.path(),
+    };
+    motion::check_not_input("-o", Some(place), &inputs)?;
     let from = motion::time("--sound-start", args.sound_start.as_ref(), args.fps)?.unwrap_or(0.0);
     let sound = args.sound.as_deref();
     let sounds: Vec<Cue> = sound
