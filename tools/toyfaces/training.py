@@ -39,6 +39,7 @@ def begin(parser):
     torch.set_num_threads(options.threads)
     options.workers = Workers(options.workers, options.share)
     options.batch = max(options.batch // options.workers.count, 1)
+    # For weights at their beginning; each step has a seed of its own.
     torch.manual_seed(options.workers.rank)
     return options
 
@@ -55,7 +56,12 @@ def machine(options):
 
 
 def random_of(stage, step, rank=0):
-    """Random numbers of one step: the same ones however often the training was stopped before."""
+    """Random numbers of one step: the same ones however often the training was stopped before.
+
+    Torch's are seeded with it, since noise comes from there: seeded once at the start of the program, they would be those
+    of the first steps again after each stop.
+    """
+    torch.manual_seed(int(np.random.SeedSequence([sum(stage.encode()), step, rank, 1]).generate_state(1)[0]))
     return np.random.default_rng([sum(stage.encode()), step] + [rank] * (rank > 0))
 
 
