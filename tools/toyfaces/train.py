@@ -10,7 +10,7 @@ Stopped (Ctrl-C) and started again with the same arguments, it goes on where it 
     --persons N    how many persons are drawn to train on
     --begin FOLDER go on from a checkpoint's weights instead of from nothing: VAE and recogniser stay as they are
     --workers 3    how many processes of one thread share a stage, or the stages that run at once; the default is 2
-    --device cuda  where to train; the default is a GPU where there is one
+    --device cuda  where to train; the default is a GPU where there is one, which takes one process, whatever --workers
 
 The sizes are written to RUN/config.json when a run begins and stay as they are; --longer may grow later, for the base
 and what comes after it. With --out, the checkpoint is written there in the end.
@@ -21,6 +21,8 @@ import json
 import pathlib
 import subprocess
 import sys
+
+import torch
 
 import networks
 
@@ -50,8 +52,6 @@ def run(script, *arguments):
 
 def done_steps(folder, stage):
     """How many steps a stage has had."""
-    import torch
-
     file = folder / f"{stage}.pt"
     return torch.load(file, map_location="cpu")["step"] if file.exists() else 0
 
@@ -67,7 +67,7 @@ def main():
     parser.add_argument("--begin", type=pathlib.Path)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--device")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--one-by-one", action="store_true", help="no two stages at once, as for one GPU")
     options = parser.parse_args()
     folder = options.run
@@ -76,7 +76,7 @@ def main():
         run("begin.py", folder, options.begin)
     if not (folder / "config.json").exists():
         (folder / "config.json").write_text(json.dumps(sizes_of(options)) + "\n")
-    common = ["--device", options.device] if options.device else []
+    common = ["--device", options.device]
     side = networks.config(folder)["side"]
     run("data.py", folder, "--persons", options.persons, "--side", side, "--processes", options.threads)
     # Once there are latents, or a checkpoint to begin from, the networks that make them stay as they are.
@@ -87,7 +87,7 @@ def main():
             run("latents.py", folder, "--threads", options.threads, *common)
         missing = {stage: steps for stage, steps in wanted.items() if done_steps(folder, stage) < steps}
         threads = ["--threads", 1, "--workers", max(options.workers // max(len(missing), 1), 1)]
-        if options.device == "cuda" or options.workers == 1:
+        if options.device.startswith("cuda") or options.workers == 1:
             threads = ["--threads", options.threads]
         started = []
         for stage, steps in missing.items():

@@ -36,6 +36,8 @@ def arguments(doc, steps, batch, rate):
 
 def begin(parser):
     options = parser.parse_args()
+    if options.workers > 1 and options.device.startswith("cuda"):
+        parser.error("--workers is for CPUs: one process keeps a GPU busy (--workers 1, or --device cpu)")
     torch.set_num_threads(options.threads)
     options.workers = Workers(options.workers, options.share)
     options.batch = max(options.batch // options.workers.count, 1)

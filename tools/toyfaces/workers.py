@@ -40,7 +40,7 @@ class Workers:
         if self.count == 1:
             return done, over
         grads = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        flat = torch.cat([grad.flatten() for grad in grads] + [torch.tensor([done, float(over)])])
+        flat = torch.cat([grad.flatten() for grad in grads] + [grads[0].new_tensor([done, float(over)])])
         distributed.all_reduce(flat)
         flat /= self.count
         for grad, mean in zip(grads, flat[:-2].split([grad.numel() for grad in grads]), strict=True):
