@@ -4,13 +4,15 @@
 
 The VAE and the recogniser are taken as they are; text model, UNet and the reference adapter are where their stages go
 on from. The expression adapter is small and begins anew. What CHECKPOINT's training took is kept in RUN/before.csv, so
-that it is counted in the next one.
+that it is counted in the next one. All sizes are CHECKPOINT's. RUN may have pictures, but nothing that was trained: it
+would be lost, and latents are of one VAE only.
 """
 
 import argparse
 import json
 import pathlib
 import shutil
+import sys
 
 import onnx
 import torch
@@ -50,10 +52,32 @@ def keep(run, stage, module, **more):
     torch.save(state, training.weights_file(run, stage))
 
 
-def reference(run, old, unet):
-    sizes = networks.CONFIG
+def loras_of(old):
+    return load_file(old / "ref_adapter" / "pytorch_lora_weights.safetensors")
+
+
+def sizes_of(old, vae, text, unet):
+    """Everything that `networks.CONFIG` has, as it is in this checkpoint."""
+    file = old / "exp_adapter" / "exp_adapter.bin"
+    proj = torch.load(file, map_location="cpu", weights_only=True)["image_proj"]
+    hidden = text.config.hidden_size
+    found = {
+        "side": vae.config.sample_size,
+        "vae": list(vae.config.block_out_channels), "vae_layers": vae.config.layers_per_block,
+        "unet": list(unet.config.block_out_channels), "unet_layers": unet.config.layers_per_block,
+        "heads": list(unet.config.attention_head_dim), "hidden": hidden,
+        "text_layers": text.config.num_hidden_layers, "text_heads": text.config.num_attention_heads,
+        "text_inner": text.config.intermediate_size,
+        "tokens": len(proj["proj.2.weight"]) // hidden, "adapter_inner": len(proj["proj.0.weight"]),
+        "lora_rank": min(len(rows) for name, rows in loras_of(old).items() if name.endswith("lora_A.weight")),
+    }  # fmt: skip
+    assert found.keys() == networks.CONFIG.keys()
+    return found
+
+
+def reference(run, old, unet, sizes):
     _, own = attention.install(unet, attention.Context(), sizes["hidden"], sizes["lora_rank"])
-    tensors = load_file(old / "ref_adapter" / "pytorch_lora_weights.safetensors")
+    tensors = loras_of(old)
     for block, processor in own.items():
         stored = {key: tensors[f"unet.{block}.{key.replace('to_out_0', 'to_out.0')}"]
                   for key in processor.lora.state_dict()}  # fmt: skip
@@ -62,13 +86,12 @@ def reference(run, old, unet):
     keep(run, "reference", training.Trained(loras=loras))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=pathlib.Path)
-    parser.add_argument("checkpoint", type=pathlib.Path)
-    options = parser.parse_args()
-    run, old = options.run, options.checkpoint
-    run.mkdir(parents=True, exist_ok=True)
+def trained(run):
+    """What there is in a run beside pictures."""
+    return sorted([*run.glob("*.pt"), *(run / name for name in ("scaling.json", "config.json") if (run / name).exists())])
+
+
+def take(run, old):
     f32 = {"torch_dtype": torch.float32, "low_cpu_mem_usage": False}
     vae = AutoencoderKL.from_pretrained(old / "vae", **f32)
     keep(run, "vae", training.Trained(vae=vae), scaling_factor=vae.config.scaling_factor)
@@ -77,11 +100,30 @@ def main():
     text = CLIPTextModel.from_pretrained(old / "encoder", torch_dtype=torch.float32)
     unet = UNet2DConditionModel.from_pretrained(old / "arc2face", **f32)
     keep(run, "base", training.Trained(text=text, unet=unet))
-    reference(run, old, unet)
-    if not (run / "config.json").exists():
-        sizes = dict(networks.CONFIG, side=vae.config.sample_size, unet=list(unet.config.block_out_channels))
-        (run / "config.json").write_text(json.dumps(sizes) + "\n")
+    sizes = sizes_of(old, vae, text, unet)
+    reference(run, old, unet, sizes)
+    (run / "config.json").write_text(json.dumps(sizes) + "\n")
     shutil.copy(old / "training.csv", run / "before.csv")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=pathlib.Path)
+    parser.add_argument("checkpoint", type=pathlib.Path)
+    options = parser.parse_args()
+    run = options.run
+    if found := trained(run):
+        sys.exit(f"{run} has {found[0].name} already, which would be lost: begin in a folder without")
+    part = run / "begin.part"
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        take(part, options.checkpoint)
+        # before.csv comes last: it says that the others are complete.
+        for file in sorted(part.iterdir(), key=lambda file: file.name == "before.csv"):
+            file.rename(run / file.name)
+    finally:
+        shutil.rmtree(part)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ Stopped (Ctrl-C) and started again with the same arguments, it goes on where it 
     --side 256     pictures of 256x256
     --longer 3     three times the steps
     --persons N    how many persons are drawn to train on
-    --begin FOLDER go on from a checkpoint's weights instead of from nothing: VAE and recogniser stay as they are
+    --begin FOLDER go on from a checkpoint's weights and sizes instead of from nothing, in a new RUN: VAE and recogniser
+                   stay as they are
     --workers 3    how many processes of one thread share a stage, or the stages that run at once; the default is 2
     --device cuda  where to train; the default is a GPU where there is one, which takes one process, whatever --workers
 
@@ -32,10 +33,9 @@ ROUNDS = [{"vae": 5000, "recogniser": 2400}, {"base": 4600}, {"expression": 4400
 
 
 def sizes_of(options):
-    sizes = dict(networks.CONFIG, side=options.side)
-    for key in ("vae", "unet"):
-        sizes[key] = [int(width * options.width) for width in sizes[key]]
-    sizes["heads"] = [int(heads * options.width) for heads in sizes["heads"]]
+    width, sizes = options.width or 1, dict(networks.CONFIG, side=options.side or networks.CONFIG["side"])
+    for key in ("vae", "unet", "heads"):
+        sizes[key] = [int(count * width) for count in sizes[key]]
     return sizes
 
 
@@ -60,8 +60,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=pathlib.Path)
     parser.add_argument("--out", type=pathlib.Path)
-    parser.add_argument("--width", type=float, default=1)
-    parser.add_argument("--side", type=int, default=128)
+    parser.add_argument("--width", type=float)
+    parser.add_argument("--side", type=int)
     parser.add_argument("--longer", type=float, default=1)
     parser.add_argument("--persons", type=int, default=3000)
     parser.add_argument("--begin", type=pathlib.Path)
@@ -70,6 +70,8 @@ def main():
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--one-by-one", action="store_true", help="no two stages at once, as for one GPU")
     options = parser.parse_args()
+    if options.begin and (options.width or options.side):
+        parser.error("--begin takes the checkpoint's sizes: leave out --width and --side")
     folder = options.run
     folder.mkdir(parents=True, exist_ok=True)
     if options.begin and not (folder / "before.csv").exists():
