@@ -14,6 +14,7 @@ import crops
 import networks
 import training
 from data import PER_PERSON, Pictures
+from files import write_text
 
 
 class Latents:
@@ -63,7 +64,7 @@ def main():
         if end % 5000 == 0:
             print(f"{end} of {pictures.count}", flush=True)
     # Last, because it says that the others are complete.
-    (run / "scaling.json").write_text(json.dumps({"scaling_factor": scaling}))
+    write_text(run / "scaling.json", json.dumps({"scaling_factor": scaling}))
     print(f"scaling factor {scaling:.4f}")
 
 
