@@ -10,7 +10,8 @@ Stopped (Ctrl-C) and started again with the same arguments, it goes on where it 
     --persons N    how many persons are drawn to train on
     --begin FOLDER go on from a checkpoint's weights and sizes instead of from nothing, in a new RUN: VAE and recogniser
                    stay as they are
-    --workers 3    how many processes of one thread share a stage, or the stages that run at once; the default is 2
+    --workers 3    how many processes of one thread share a stage, or the stages that run at once; the default is 2. They
+                   share the batch, which stays as large; with more of them than rows in it, some are not started
     --device cuda  where to train; the default is a GPU where there is one, which takes one process, whatever --workers
 
 The sizes are written to RUN/config.json when a run begins and stay as they are; --longer may grow later, for the base

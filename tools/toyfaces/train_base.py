@@ -18,7 +18,7 @@ RUN_LENGTH = 2
 
 
 def main():
-    parser = training.arguments(__doc__, steps=4600, batch=24, rate=8e-4)
+    parser = training.arguments(__doc__, steps=4600, batch=24, rate=8e-4, unit=RUN_LENGTH)
     parser.add_argument("--text-rate", type=float, default=0.05, help="the text model's share of the rate; 0: frozen")
     options = training.begin(parser)
     sizes, data = networks.config(options.run), Latents(options.run)

@@ -32,7 +32,7 @@ def adapter(sizes, cross):
 
 
 def main():
-    options = training.begin(training.arguments(__doc__, steps=4400, batch=32, rate=1.5e-3))
+    options = training.begin(training.arguments(__doc__, steps=4400, batch=32, rate=1.5e-3, unit=RUN_LENGTH))
     sizes, data = networks.config(options.run), Latents(options.run)
     text, unet = (part.to(options.device) for part in diffusion.load_base(options.run))
     context = attention.Context()

@@ -29,7 +29,7 @@ def disturbed(batch, rng):
 
 
 def main():
-    options = training.begin(training.arguments(__doc__, steps=2400, batch=64, rate=2e-3))
+    options = training.begin(training.arguments(__doc__, steps=2400, batch=64, rate=2e-3, unit=2))
     pictures = Pictures(options.run)
     recogniser = networks.Recogniser().to(options.device)
     parts = training.Trained(recogniser=recogniser, features=torch.nn.Linear(512, 14).to(options.device))

@@ -22,7 +22,7 @@ PAINTED = EXPRESSIONS - 1
 
 
 def main():
-    options = training.begin(training.arguments(__doc__, steps=1400, batch=24, rate=1e-3))
+    options = training.begin(training.arguments(__doc__, steps=1400, batch=24, rate=1e-3, unit=PAINTED))
     sizes, data = networks.config(options.run), Latents(options.run)
     text, unet = (part.to(options.device) for part in diffusion.load_base(options.run))
     context = attention.Context()

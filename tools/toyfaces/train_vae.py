@@ -17,6 +17,8 @@ from data import Pictures
 KL_WEIGHT, EDGE_WEIGHT, SQUARE_WEIGHT, HUE_WEIGHT = 3e-4, 1.0, 4.0, 6.0
 # What moves in a face counts more: it is small, and what expressions are read from.
 MOVING_WEIGHT = 3.0
+# So many parts of half the side stand for one whole picture in the end.
+PARTS = 4
 
 
 def reconstruction_loss(ours, theirs, where=1.0):
@@ -29,7 +31,7 @@ def reconstruction_loss(ours, theirs, where=1.0):
 
 
 def main():
-    options = training.begin(training.arguments(__doc__, steps=5000, batch=4, rate=2e-3))
+    options = training.begin(training.arguments(__doc__, steps=5000, batch=4, rate=2e-3, unit=PARTS))
     sizes, pictures = networks.config(options.run), Pictures(options.run)
     vae = networks.vae(sizes).to(options.device).train()
     side, part = sizes["side"], sizes["side"] // 2
@@ -40,7 +42,7 @@ def main():
 
     def loss_of(step, rng):
         # The last tenth of the steps sees whole pictures, for the attention in the middle.
-        count = options.batch if step < whole else max(options.batch // 4, 1)
+        count = options.batch if step < whole else options.batch // PARTS
         batch = pictures.batch(rng.integers(pictures.count, size=count)).to(options.device)
         where = weights.expand(count, 1, side, side)
         if step < whole:

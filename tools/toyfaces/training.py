@@ -18,12 +18,13 @@ from workers import Workers
 AVERAGED = 5
 
 
-def arguments(doc, steps, batch, rate):
-    """A parser with the options that every stage has."""
+def arguments(doc, steps, batch, rate, unit=1):
+    """A parser with the options that every stage has. `unit`: so many pictures are one row of it, not to be parted."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=pathlib.Path, help="folder of pictures, checkpoints and logs")
     parser.add_argument("--steps", type=int, default=steps, help=f"in all, resumed ones included ({steps})")
-    parser.add_argument("--batch", type=int, default=batch, help=f"pictures a step ({batch})")
+    of = f", in rows of {unit}" if unit > 1 else ""
+    parser.add_argument("--batch", type=int, default=batch, help=f"pictures a step, of all workers ({batch}{of})")
     parser.add_argument("--rate", type=float, default=rate, help=f"learning rate at its highest ({rate})")
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long; resume later")
     parser.add_argument("--budget", type=float, default=math.inf, help="minutes in all: ends the stage like --steps")
@@ -31,6 +32,7 @@ def arguments(doc, steps, batch, rate):
     parser.add_argument("--workers", type=int, default=1, help="processes that share the batch (CPU only)")
     parser.add_argument("--share", type=float, default=1, help="how much of a core a worker may use")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.set_defaults(unit=unit)
     return parser
 
 
@@ -39,11 +41,22 @@ def begin(parser):
     if options.workers > 1 and options.device.startswith("cuda"):
         parser.error("--workers is for CPUs: one process keeps a GPU busy (--workers 1, or --device cpu)")
     torch.set_num_threads(options.threads)
-    options.workers = Workers(options.workers, options.share)
-    options.batch = max(options.batch // options.workers.count, 1)
+    share_out(options)
     # For weights at their beginning; each step has a seed of its own.
     torch.manual_seed(options.workers.rank)
     return options
+
+
+def share_out(options):
+    """The batch in whole rows among as many workers as there are rows for, so that all of it stays the same batch.
+
+    Where one has a row more than another, its mean counts as much more: `part`.
+    """
+    rows = max(options.batch // options.unit, 1)
+    options.workers = Workers(min(options.workers, rows), options.share)
+    count, rank = options.workers.count, options.workers.rank
+    own = rows // count + (rank < rows % count)
+    options.whole_batch, options.batch, options.part = rows * options.unit, own * options.unit, own * count / rows
 
 
 def machine(options):
@@ -53,8 +66,7 @@ def machine(options):
     info = pathlib.Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "CPU")
-    count = options.workers.count
-    return f"{name}, {count} x {options.threads} threads of {os.cpu_count()} cores"
+    return f"{name}, {options.workers.count} x {options.threads} threads of {os.cpu_count()} cores"
 
 
 def random_of(stage, step, rank=0):
@@ -136,6 +148,7 @@ def train(stage, options, module, loss_of, every=50, keep=200, rates=None):
     if workers.rank == 0:
         count = sum(p.numel() for p in module.parameters() if p.requires_grad) / 1e6
         print(f"{stage}: {count:.2f} million parameters learn on {machine(options)}", flush=True)
+        print(f"{stage}: {options.whole_batch} pictures a step by {workers.count} workers", flush=True)
     began, seen, latest, over = time.time(), [], math.nan, False
     done = progress(step)
     with (options.run / f"{stage}.csv").open("a") if workers.rank == 0 else open(os.devnull, "w") as log:
@@ -145,7 +158,7 @@ def train(stage, options, module, loss_of, every=50, keep=200, rates=None):
                 group["lr"] = rate * group["factor"]
             loss, numbers = loss_of(step, random_of(stage, step, workers.rank))
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            (loss * options.part).backward()
             over = bool(stopped) or time.time() - began > options.minutes * 60
             done, over = workers.agree(list(module.parameters()), progress(step + 1), over)
             torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
