@@ -14,30 +14,22 @@ Stopped (Ctrl-C) and started again with the same arguments, it goes on where it 
                    share the batch, which stays as large; with more of them than rows in it, some are not started
     --device cuda  where to train; the default is a GPU where there is one, which takes one process, whatever --workers
 
-The sizes are written to RUN/config.json when a run begins and stay as they are; --longer may grow later, for the base
-and what comes after it. With --out, the checkpoint is written there in the end.
+The sizes are written to RUN/config.json when a run begins and stay as they are: what contradicts them later is refused.
+--longer may grow later, for the base and what comes after it. With --out, the checkpoint is written there in the end.
 """
 
 import argparse
-import json
 import pathlib
 import subprocess
 import sys
 
 import torch
 
-import networks
+from sizes import settle
 
 HERE = pathlib.Path(__file__).resolve().parent
 # Stages that run at once, with their steps.
 ROUNDS = [{"vae": 5000, "recogniser": 2400}, {"base": 4600}, {"expression": 4400}, {"reference": 1400}]
-
-
-def sizes_of(options):
-    width, sizes = options.width or 1, dict(networks.CONFIG, side=options.side or networks.CONFIG["side"])
-    for key in ("vae", "unet", "heads"):
-        sizes[key] = [int(count * width) for count in sizes[key]]
-    return sizes
 
 
 def start(script, *arguments):
@@ -47,8 +39,8 @@ def start(script, *arguments):
 
 
 def run(script, *arguments):
-    if start(script, *arguments).wait():
-        sys.exit(f"{script} failed")
+    if code := start(script, *arguments).wait():
+        sys.exit(f"{script} failed ({code}): it says why above")
 
 
 def done_steps(folder, stage):
@@ -64,28 +56,28 @@ def main():
     parser.add_argument("--width", type=float)
     parser.add_argument("--side", type=int)
     parser.add_argument("--longer", type=float, default=1)
-    parser.add_argument("--persons", type=int, default=3000)
+    parser.add_argument("--persons", type=int)
     parser.add_argument("--begin", type=pathlib.Path)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--one-by-one", action="store_true", help="no two stages at once, as for one GPU")
     options = parser.parse_args()
+    if min(options.longer, options.workers, options.threads) <= 0 or (options.width is not None and options.width <= 0):
+        parser.error("--longer, --width, --workers and --threads must be more than 0")
     if options.begin and (options.width or options.side):
         parser.error("--begin takes the checkpoint's sizes: leave out --width and --side")
     folder = options.run
     folder.mkdir(parents=True, exist_ok=True)
     if options.begin and not (folder / "before.csv").exists():
         run("begin.py", folder, options.begin)
-    if not (folder / "config.json").exists():
-        (folder / "config.json").write_text(json.dumps(sizes_of(options)) + "\n")
+    sizes, persons = settle(folder, options.width, options.side, options.persons)
     common = ["--device", options.device]
-    side = networks.config(folder)["side"]
-    run("data.py", folder, "--persons", options.persons, "--side", side, "--processes", options.threads)
+    run("data.py", folder, "--persons", persons, "--side", sizes["side"], "--processes", options.threads)
     # Once there are latents, or a checkpoint to begin from, the networks that make them stay as they are.
     begun = (folder / "before.csv").exists()
     for stages in ROUNDS[1:] if begun or (folder / "scaling.json").exists() else ROUNDS:
-        wanted = {stage: int(steps * options.longer) for stage, steps in stages.items()}
+        wanted = {stage: max(int(steps * options.longer), 1) for stage, steps in stages.items()}
         if "base" in wanted and not (folder / "scaling.json").exists():
             run("latents.py", folder, "--threads", options.threads, *common)
         missing = {stage: steps for stage, steps in wanted.items() if done_steps(folder, stage) < steps}
@@ -98,12 +90,16 @@ def main():
             started.append(start(f"train_{stage}.py", folder, *more, "--steps", steps, *common, *threads))
             if options.one_by_one:
                 started[-1].wait()
+        stopped = False
         try:
-            failed = [process.wait() for process in started]
+            codes = [process.wait() for process in started]
         except KeyboardInterrupt:
             # They have heard it too, and save what they have.
-            failed = [process.wait() or True for process in started]
-        if any(failed) or any(done_steps(folder, stage) < steps for stage, steps in missing.items()):
+            stopped, codes = True, [process.wait() for process in started]
+        failed = [f"{stage} ({code})" for stage, code in zip(missing, codes, strict=False) if code]
+        if failed and not stopped:
+            sys.exit(f"{', '.join(failed)} failed, and would again: it says why above")
+        if stopped or any(done_steps(folder, stage) < steps for stage, steps in missing.items()):
             sys.exit(f"{', '.join(missing)}: stopped; the same command goes on with it")
     if options.out:
         run("export.py", folder, options.out)
