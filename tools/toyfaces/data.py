@@ -19,7 +19,7 @@ import numpy as np
 
 import draw
 import faces
-from files import write_text
+from files import lock, write_text
 
 LOOKS, EXPRESSIONS = 2, 4
 PER_PERSON = LOOKS * EXPRESSIONS
@@ -99,6 +99,7 @@ def main():
     options = parser.parse_args()
     run, count, side = options.run, options.persons * PER_PERSON, options.side
     run.mkdir(parents=True, exist_ok=True)
+    lock(run, "data")
     if shape_of(run) is None:
         prepare(run, count, side)
     if (found := shape_of(run)[:2]) != (count, side):

@@ -2,7 +2,7 @@
 
     python train.py RUN [--out FOLDER]
 
-Stopped (Ctrl-C) and started again with the same arguments, it goes on where it was. Larger, longer or sharper:
+Stopped (Ctrl-C, or SIGTERM) and started again with the same arguments, it goes on where it was. Larger, longer or sharper:
 
     --width 2      twice the channels of VAE and UNet
     --side 256     pictures of 256x256
@@ -20,14 +20,17 @@ The sizes are written to RUN/config.json when a run begins and stay as they are:
 
 import argparse
 import pathlib
+import signal
 import subprocess
 import sys
 
 import torch
 
+from files import lock
 from sizes import settle
 
 HERE = pathlib.Path(__file__).resolve().parent
+AGAIN = "the same command goes on with it"
 # Stages that run at once, with their steps.
 ROUNDS = [{"vae": 5000, "recogniser": 2400}, {"base": 4600}, {"expression": 4400}, {"reference": 1400}]
 
@@ -38,9 +41,31 @@ def start(script, *arguments):
     return subprocess.Popen(command)
 
 
-def run(script, *arguments):
-    if code := start(script, *arguments).wait():
-        sys.exit(f"{script} failed ({code}): it says why above")
+def together(jobs, one_by_one=False):
+    """Runs scripts with their arguments, at once or one by one."""
+    running = []
+    try:
+        for job in jobs:
+            running.append(start(*job))
+            if one_by_one and running[-1].wait():
+                break
+        codes = [process.wait() for process in running]
+    except KeyboardInterrupt:
+        # Ctrl-C in a terminal reaches all of them; a signal may have reached this process alone. They save what they have.
+        for process in running:
+            process.terminate()
+        for process in running:
+            process.wait()
+        sys.exit(f"stopped; {AGAIN}")
+    if failed := {job[0]: code for job, code in zip(jobs, codes, strict=False) if code}:
+        why = "failed, and would again: it says why above"
+        if all(code < 0 for code in failed.values()):
+            why = f"was ended from outside; {AGAIN}"
+        sys.exit(f"{', '.join(failed)} {why}")
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
 
 
 def done_steps(folder, stage):
@@ -69,40 +94,32 @@ def main():
         parser.error("--begin takes the checkpoint's sizes: leave out --width and --side")
     folder = options.run
     folder.mkdir(parents=True, exist_ok=True)
+    lock(folder, "train")
+    signal.signal(signal.SIGTERM, interrupt)
     if options.begin and not (folder / "before.csv").exists():
-        run("begin.py", folder, options.begin)
+        together([("begin.py", folder, options.begin)])
     sizes, persons = settle(folder, options.width, options.side, options.persons)
     common = ["--device", options.device]
-    run("data.py", folder, "--persons", persons, "--side", sizes["side"], "--processes", options.threads)
+    together([("data.py", folder, "--persons", persons, "--side", sizes["side"], "--processes", options.threads)])
     # Once there are latents, or a checkpoint to begin from, the networks that make them stay as they are.
     begun = (folder / "before.csv").exists()
     for stages in ROUNDS[1:] if begun or (folder / "scaling.json").exists() else ROUNDS:
         wanted = {stage: max(int(steps * options.longer), 1) for stage, steps in stages.items()}
         if "base" in wanted and not (folder / "scaling.json").exists():
-            run("latents.py", folder, "--threads", options.threads, *common)
+            together([("latents.py", folder, "--threads", options.threads, *common)])
         missing = {stage: steps for stage, steps in wanted.items() if done_steps(folder, stage) < steps}
         threads = ["--threads", 1, "--workers", max(options.workers // max(len(missing), 1), 1)]
         if options.device.startswith("cuda") or options.workers == 1:
             threads = ["--threads", options.threads]
-        started = []
+        jobs = []
         for stage, steps in missing.items():
             more = ["--text-rate", 0] if begun and stage == "base" else []
-            started.append(start(f"train_{stage}.py", folder, *more, "--steps", steps, *common, *threads))
-            if options.one_by_one:
-                started[-1].wait()
-        stopped = False
-        try:
-            codes = [process.wait() for process in started]
-        except KeyboardInterrupt:
-            # They have heard it too, and save what they have.
-            stopped, codes = True, [process.wait() for process in started]
-        failed = [f"{stage} ({code})" for stage, code in zip(missing, codes, strict=False) if code]
-        if failed and not stopped:
-            sys.exit(f"{', '.join(failed)} failed, and would again: it says why above")
-        if stopped or any(done_steps(folder, stage) < steps for stage, steps in missing.items()):
-            sys.exit(f"{', '.join(missing)}: stopped; the same command goes on with it")
+            jobs.append((f"train_{stage}.py", folder, *more, "--steps", steps, *common, *threads))
+        together(jobs, options.one_by_one)
+        if any(done_steps(folder, stage) < steps for stage, steps in missing.items()):
+            sys.exit(f"{', '.join(missing)}: stopped; {AGAIN}")
     if options.out:
-        run("export.py", folder, options.out)
+        together([("export.py", folder, options.out)])
 
 
 if __name__ == "__main__":

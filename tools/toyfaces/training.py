@@ -6,12 +6,14 @@ import math
 import os
 import pathlib
 import signal
+import sys
 import time
 
 import numpy as np
 import torch
 
-from workers import Workers
+from files import lock
+from workers import Workers, rank
 
 
 # Every so many steps, the average takes in the weights.
@@ -41,6 +43,8 @@ def begin(parser):
     if options.workers > 1 and options.device.startswith("cuda"):
         parser.error("--workers is for CPUs: one process keeps a GPU busy (--workers 1, or --device cpu)")
     torch.set_num_threads(options.threads)
+    if rank() == 0:
+        lock(options.run, pathlib.Path(sys.argv[0]).stem)
     share_out(options)
     # For weights at their beginning; each step has a seed of its own.
     torch.manual_seed(options.workers.rank)

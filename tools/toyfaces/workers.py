@@ -7,25 +7,40 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import torch
 import torch.distributed as distributed
 
 
+def rank():
+    """Of this process among those that train a stage; the first one is 0."""
+    return int(os.environ.get("TOYFACES_RANK", 0))
+
+
+def end_with(first):
+    """Ends this process when the first one, which started it, is gone: it would wait for its gradients for long."""
+    while os.getppid() == first:
+        time.sleep(1)
+    os._exit(1)
+
+
 class Workers:
     """This process among `count`; the first one starts the others, with its own arguments."""
 
     def __init__(self, count, share):
-        self.count, self.share, self.rank = count, share, int(os.environ.get("TOYFACES_RANK", 0))
+        self.count, self.share, self.rank = count, share, rank()
         self.used, self.began = time.process_time(), time.time()
         if count == 1:
             return
         if self.rank == 0:
             os.environ["TOYFACES_MEETING"] = tempfile.mktemp(prefix="toyfaces-")
-            for rank in range(1, count):
-                surroundings = os.environ | {"TOYFACES_RANK": str(rank)}
+            for other in range(1, count):
+                surroundings = os.environ | {"TOYFACES_RANK": str(other), "TOYFACES_FIRST": str(os.getpid())}
                 subprocess.Popen([sys.executable, *sys.argv], env=surroundings, start_new_session=True)
+        else:
+            threading.Thread(target=end_with, args=[int(os.environ["TOYFACES_FIRST"])], daemon=True).start()
         distributed.init_process_group(
             "gloo", f"file://{os.environ['TOYFACES_MEETING']}", rank=self.rank, world_size=count
         )
