@@ -88,7 +88,8 @@ def reference(run, old, unet, sizes):
 
 def trained(run):
     """What there is in a run beside pictures."""
-    return sorted([*run.glob("*.pt"), *(run / name for name in ("scaling.json", "config.json") if (run / name).exists())])
+    others = [run / name for name in ("scaling.json", "config.json")]
+    return sorted([*run.glob("*.pt"), *(file for file in others if file.exists())])
 
 
 def take(run, old):

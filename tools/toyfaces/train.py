@@ -2,7 +2,7 @@
 
     python train.py RUN [--out FOLDER]
 
-Stopped (Ctrl-C, or SIGTERM) and started again with the same arguments, it goes on where it was. Larger, longer or sharper:
+Stopped (Ctrl-C or SIGTERM) and started again with the same arguments, it goes on where it was. Larger or longer:
 
     --width 2      twice the channels of VAE and UNet
     --side 256     pictures of 256x256
@@ -10,8 +10,8 @@ Stopped (Ctrl-C, or SIGTERM) and started again with the same arguments, it goes 
     --persons N    how many persons are drawn to train on
     --begin FOLDER go on from a checkpoint's weights and sizes instead of from nothing, in a new RUN: VAE and recogniser
                    stay as they are
-    --workers 3    how many processes of one thread share a stage, or the stages that run at once; the default is 2. They
-                   share the batch, which stays as large; with more of them than rows in it, some are not started
+    --workers 3    how many processes of one thread share a stage, or the stages that run at once; the default is 2.
+                   The batch stays as large; of more workers than it has rows, some are not started
     --device cuda  where to train; the default is a GPU where there is one, which takes one process, whatever --workers
 
 The sizes are written to RUN/config.json when a run begins and stay as they are: what contradicts them later is refused.
@@ -51,7 +51,7 @@ def together(jobs, one_by_one=False):
                 break
         codes = [process.wait() for process in running]
     except KeyboardInterrupt:
-        # Ctrl-C in a terminal reaches all of them; a signal may have reached this process alone. They save what they have.
+        # Ctrl-C in a terminal reaches all of them, a signal perhaps this process alone. They save what they have.
         for process in running:
             process.terminate()
         for process in running:

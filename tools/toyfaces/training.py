@@ -76,8 +76,8 @@ def machine(options):
 def random_of(stage, step, rank=0):
     """Random numbers of one step: the same ones however often the training was stopped before.
 
-    Torch's are seeded with it, since noise comes from there: seeded once at the start of the program, they would be those
-    of the first steps again after each stop.
+    Torch's are seeded with it, since noise comes from there: seeded once at the start of the program, they would be
+    those of the first steps again after each stop.
     """
     torch.manual_seed(int(np.random.SeedSequence([sum(stage.encode()), step, rank, 1]).generate_state(1)[0]))
     return np.random.default_rng([sum(stage.encode()), step] + [rank] * (rank > 0))
