@@ -146,6 +146,15 @@ def train(stage, options, module, loss_of, every=50, keep=200, rates=None):
         torch.save(state, file.with_suffix(".part"))
         file.with_suffix(".part").replace(file)
 
+    def tell(log):
+        """A line of the means since the last one; the mean loss."""
+        means = {k: float(np.mean([row[k] for row in seen if k in row])) for row in seen for k in row}
+        text = ",".join(f"{k}={v:.5f}" for k, v in means.items())
+        text += f",core_seconds={worked + workers.core_seconds():.0f}"
+        log.write(f"{step},{spent + time.time() - began:.0f},{text}\n")
+        log.flush()
+        return means["loss"]
+
     def progress(step):
         return max(step / options.steps, (spent + time.time() - began) / 60 / options.budget)
 
@@ -179,18 +188,13 @@ def train(stage, options, module, loss_of, every=50, keep=200, rates=None):
                         old.copy_(new)
             seen.append({"loss": loss.item()} | {k: float(v) for k, v in numbers.items()})
             if step % every == 0:
-                means = {k: float(np.mean([row[k] for row in seen if k in row])) for row in seen for k in row}
-                text = ",".join(f"{k}={v:.5f}" for k, v in means.items())
-                text += f",core_seconds={worked + workers.core_seconds():.0f}"
-                log.write(f"{step},{spent + time.time() - began:.0f},{text}\n")
-                log.flush()
-                seen, latest = [], means["loss"]
+                latest, seen = tell(log), []
             if step % keep == 0:
                 save()
             workers.rest()
+        latest = tell(log) if seen else latest
     save()
     if workers.rank == 0:
-        latest = np.mean([row["loss"] for row in seen]) if seen else latest
         hours = (spent + time.time() - began) / 3600
         print(f"{stage}: {step} of {options.steps} steps, {hours:.2f} hours, loss {latest:.4f}", flush=True)
     return average
