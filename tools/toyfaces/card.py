@@ -1,48 +1,60 @@
-"""The model card of an exported checkpoint: what its training took, and what evaluate.py found.
+"""The model card of an exported checkpoint: what its training took, and what was measured of these very weights.
 
-python card.py RUN FOLDER [--evaluation RUN/evaluation.json]      writes FOLDER/README.md
+    python card.py FOLDER [--evaluation FILE] [--moue FILE]      writes FOLDER/README.md
+
+The training is told by FOLDER/training.csv. What `evaluate.py --json` found and what moue's own test printed are taken
+from evaluation.json and moue.json, in FOLDER or else in measured/ here. Each says which weights it is of; what is of
+others is left out, and refused if it was named.
 """
 
 import argparse
 import csv
 import json
 import pathlib
+import sys
 import textwrap
 
-import networks
+from checkpoint import HERE, TITLE, fingerprint
 
 STAGES = {
     "vae": "VAE", "recogniser": "recogniser", "base": "text model and UNet",
     "expression": "expression adapter", "reference": "reference adapter",
 }  # fmt: skip
-CARD = """# Toy faces: a checkpoint that paints drawn faces
+# A paragraph is one line here, and `wrapped` when its numbers are in it.
+CARD = f"""{TITLE}
 
-A test instrument and an example, trained from scratch on procedurally drawn cartoon faces by `tools/toyfaces`.
-**It is not the Arc2Face model**, holds nothing of its weights, and says nothing about its quality. It has the same
-architecture at a small width, the same files and the same names, so everything that moue does with the real model can
+A test instrument and an example, trained from scratch on procedurally drawn cartoon faces by `tools/toyfaces`. \
+**It is not the Arc2Face model**, holds nothing of its weights, and says nothing about its quality. It has the same \
+architecture at a small width, the same files and the same names, so everything that moue does with the real model can \
 be tried and measured with it.
 
-It paints {side}x{side} pictures of faces such as `examples/portraits/toyface.png`, moved by eight of the 55 FLAME
-values as in `examples/tracks/toyface.csv`: `exp_00` smile, `exp_01` width of the mouth, `exp_02` brows, `exp_03` the
-mouth's and `exp_04` the brows' asymmetry, both eyelids, and `jaw_x`. What these components move is its own convention,
-not FLAME's; `map.npz` (`--map`) leads to them from ARKit's coefficients and back. The recogniser
-(`antelopev2/arcface.onnx`) knows drawn faces only. Weights are f16, the recogniser's f32.
+It paints {{side}}x{{side}} pictures of faces such as `examples/portraits/toyface.png`, moved by eight of the 55 FLAME \
+values as in `examples/tracks/toyface.csv`: `exp_00` smile, `exp_01` width of the mouth, `exp_02` brows, `exp_03` the \
+mouth's and `exp_04` the brows' asymmetry, both eyelids, and `jaw_x`. What these components move is its own \
+convention, not FLAME's{{map}}. The recogniser (`antelopev2/arcface.onnx`) knows drawn faces only. Weights are f16, \
+the recogniser's f32. From the repository's folder:
+
+```sh
+moue animate examples/portraits/toyface.png examples/tracks/toyface.csv --renderer diffusion \\
+  --models {{where}} -o out/toyface-diffusion.mp4
+```
 
 | run | trained | steps | hours by the clock | core hours | last loss |
 | --- | --- | --- | --- | --- | --- |
-{rows}
+{{rows}}
 
-{cores} core hours in all, where they were counted; stages of one run may have run at once. Where there is more than one
-run, each began from the weights of the one before.
-{found}
+{{cores}} core hours in all, where they were counted; stages of one run may have run at once. Where there is more than \
+one run, each began from the weights of the one before.
+{{found}}
 Licence: as the rest of this repository. No photograph and no published weight went into it.
 """
-# A paragraph is one line here, and `wrapped` when its numbers are in it.
+MAP = "; `map.npz` (`--map`) leads to them from ARKit's coefficients and back"
+MOUE = """
+By moue itself, as `crates/diffusion/tests/toyfaces` asks it (`{command}`): {text}
+"""
 FOUND = """
-## What it does
-
-By `evaluate.py`, persons and looks that it was not trained on, DPM-Solver++ in {found[steps]} steps, guidance 3. \
-{verdict}
+By `python tools/toyfaces/evaluate.py {where}{found[options]}`, of persons and looks that it was not trained on, \
+DPM-Solver++ in {found[steps]} steps, guidance 3. {verdict}
 
 {table}
 
@@ -110,11 +122,11 @@ def wrapped(text):
     for line in text.splitlines():
         indent = "  " if line.startswith("- ") else ""
         broken = textwrap.wrap(line, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-        lines += [line] if line.startswith("|") or not broken else broken
+        lines += broken if len(line) > 120 and not line.startswith("|") else [line]
     return "\n".join(lines) + "\n"
 
 
-def answers(found):
+def answers(found, where):
     """What evaluate.py wrote, in words."""
 
     def listed(key):
@@ -126,33 +138,59 @@ def answers(found):
         return f"{name} {mean:.2f} over all parts, at worst {rows[worst][1]:.2f} ({worst}, person {rows[worst][2]})"
 
     who, failed = found["identity"], ", ".join(found["failed"])
-    return wrapped(FOUND.format(
-        found=found, verdict=f"Below what is asked: {failed}." if failed else "All that it asks for is reached.",
-        table=parts_table(found), who=who, fewest=who["the person with the fewest"],
+    verdict = f"Below what is asked: {failed}." if failed else "All that it asks for is reached."
+    return FOUND.format(
+        found=found, verdict=verdict, where=where, table=parts_table(found),
+        who=who, fewest=who["the person with the fewest"],
         within=who["frames of a clip"], between=who["frames of two persons"], own=who["with the own portrait"],
         other=who["with others' portraits"], alike=who["portraits most alike"], error=found["error around the face"],
         cosines=listed("cosine with the portrait"), jaws=listed("movement of the jaw"),
         means=listed("mean correlation"),
         few="; ".join(of_few(*pair) for pair in found["few steps"].items()),
+    )  # fmt: skip
+
+
+def belonging(folder, place, name, given=None):
+    """What a JSON file says of the weights in `folder`; None where there is none of these weights."""
+    for file in [given] if given else [place / name, HERE / "measured" / name]:
+        if not given and not file.exists():
+            continue
+        told = json.loads(file.read_text())
+        if told["weights"] == fingerprint(folder):
+            return told
+        if given:
+            sys.exit(f"{file} is of other weights than those in {folder}")
+        if file.parent == place:
+            print(f"{file} is of other weights: not told in the card")
+    return None
+
+
+def card(folder, evaluation=None, moue=None, place=None):
+    """Of the checkpoint in `folder`; `place`: where it is going to be."""
+    place = (place or folder).resolve()
+    with (folder / "training.csv").open() as table:
+        rows = list(csv.DictReader(table))
+    lines = ["| " + " | ".join(row[field] or "-" for field in FIELDS) + " |" for row in rows]
+    found = belonging(folder, place, "evaluation.json", evaluation)
+    seen = belonging(folder, place, "moue.json", moue)
+    repository = HERE.parents[1]
+    where = place.relative_to(repository) if place.is_relative_to(repository) else place
+    told = (MOUE.format(**seen) if seen else "") + (answers(found, where) if found else "")
+    return wrapped(CARD.format(
+        side=json.loads((folder / "vae" / "config.json").read_text())["sample_size"],
+        map=MAP if (place / "map.npz").exists() else "",
+        where=where, rows="\n".join(lines), cores=f"{sum(float(row['core_hours'] or 0) for row in rows):.1f}",
+        found=f"\n## What it does\n{told}" if told else "",
     ))  # fmt: skip
-
-
-def card(run, side, evaluation=None):
-    rows = history(run)
-    lines = ["| " + " | ".join(str(row[field]) or "-" for field in FIELDS) + " |" for row in rows]
-    found = answers(json.loads(evaluation.read_text())) if evaluation else ""
-    cores = sum(float(row["core_hours"] or 0) for row in rows)
-    return CARD.format(side=side, rows="\n".join(lines), cores=f"{cores:.1f}", found=found)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=pathlib.Path)
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--evaluation", type=pathlib.Path)
+    parser.add_argument("--evaluation", type=pathlib.Path, help="what evaluate.py --json wrote of these weights")
+    parser.add_argument("--moue", type=pathlib.Path, help="what moue's own test printed, with the weights it is of")
     options = parser.parse_args()
-    text = card(options.run, networks.config(options.run)["side"], options.evaluation)
-    (options.folder / "README.md").write_text(text)
+    (options.folder / "README.md").write_text(card(options.folder, options.evaluation, options.moue))
 
 
 if __name__ == "__main__":

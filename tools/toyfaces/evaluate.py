@@ -22,6 +22,7 @@ from PIL import Image
 import draw
 import faces
 import readback
+from checkpoint import fingerprint
 from data import HELD_OUT
 from likeness import likeness
 from model import Model
@@ -150,6 +151,10 @@ def main():
     model = Model(options.folder)
     found, shown = ask(model, model.vae.config.sample_size, options)
     found["failed"] = failed = failures(found)
+    # What card.py tells of it, and of which weights.
+    told = {name: getattr(options, name) for name in ("persons", "gallery", "steps")}
+    found["options"] = "".join(f" --{name} {n}" for name, n in told.items() if n != parser.get_default(name))
+    found["weights"] = fingerprint(options.folder)
     print(json.dumps(found, indent=1))
     if options.json:
         with open(options.json, "w") as file:

@@ -20,10 +20,9 @@ import diffusion
 import networks
 import training
 from card import card, write_history
+from checkpoint import PARTS
 from latents import load_recogniser, load_vae
 from train_expression import adapter
-
-PARTS = ["antelopev2", "arc2face", "encoder", "exp_adapter", "ref_adapter", "vae", "scheduler", "tokenizer"]
 
 
 def half(tensors):
@@ -98,8 +97,8 @@ def main():
     schedule = diffusion.NOISE_SCHEDULE
     PNDMScheduler(**schedule, skip_prk_steps=True, steps_offset=1).save_pretrained(out / "scheduler")
     if not options.untrained:
-        (out / "README.md").write_text(card(run, sizes["side"]))
         write_history(run, out / "training.csv")
+        (out / "README.md").write_text(card(out))
     for file in out.rglob("*"):
         if file.is_file():
             file.chmod(0o644)
