@@ -3,13 +3,19 @@
     python export.py RUN OUT [--untrained]
 
 OUT gets arc2face, encoder, exp_adapter, ref_adapter, vae, scheduler, tokenizer and antelopev2/arcface.onnx (which
-stays f32). `--untrained` writes networks that have learnt nothing, to try whether a program can read them.
+stays f32), training.csv and README.md, its card. `--untrained` writes networks that have learnt nothing, to try whether
+a program can read them.
+
+All is written into a folder beside OUT first, and takes its place in OUT when it is whole: what OUT had before stays
+until then. Other files in OUT stay as they are. map.npz is one of them: it is of the drawn faces, not of the weights,
+and is right for as long as faces.py and draw.py are. A folder with a checkpoint of another kind is refused.
 """
 
 import argparse
 import json
 import pathlib
 import shutil
+import tempfile
 
 import torch
 from diffusers import PNDMScheduler
@@ -20,10 +26,9 @@ import diffusion
 import networks
 import training
 from card import card, write_history
-from checkpoint import PARTS
+from checkpoint import PARTS, TITLE, refuse_others
 from latents import load_recogniser, load_vae
 from train_expression import adapter
-
 
 def half(tensors):
     return {name: tensor.detach().half().contiguous().clone() for name, tensor in tensors.items()}
@@ -67,22 +72,17 @@ def adapters(out, sizes, unet, run, untrained):
     save_file(half(tensors), out / "ref_adapter" / "pytorch_lora_weights.safetensors")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=pathlib.Path)
-    parser.add_argument("out", type=pathlib.Path)
-    parser.add_argument("--untrained", action="store_true")
-    options = parser.parse_args()
-    run, out, sizes = options.run, options.out, networks.config(options.run)
-    for part in PARTS:
-        shutil.rmtree(out / part, ignore_errors=True)
-    torch.manual_seed(0)
-    if options.untrained:
-        vae, text, unet = networks.vae(sizes), networks.text_model(sizes), networks.unet(sizes)
-        net, scaling = networks.Recogniser().eval(), 1.0
-    else:
-        vae, net, (text, unet) = load_vae(run), load_recogniser(run), diffusion.load_base(run)
-        scaling = json.loads((run / "scaling.json").read_text())["scaling_factor"]
+def networks_of(run, sizes, untrained):
+    """VAE, recogniser, text model, UNet and the scale of the latents."""
+    if untrained:
+        text, unet = networks.text_model(sizes), networks.unet(sizes)
+        return networks.vae(sizes), networks.Recogniser().eval(), text, unet, 1.0
+    scaling = json.loads((run / "scaling.json").read_text())["scaling_factor"]
+    return load_vae(run), load_recogniser(run), *diffusion.load_base(run), scaling
+
+
+def write(out, run, sizes, untrained, place):
+    vae, net, text, unet, scaling = networks_of(run, sizes, untrained)
     tokenizer(out / "tokenizer")
     recogniser(out / "antelopev2" / "arcface.onnx", net)
     text.half()
@@ -93,16 +93,49 @@ def main():
     vae.register_to_config(scaling_factor=scaling)
     vae.half().save_pretrained(out / "vae")
     unet.half().save_pretrained(out / "arc2face")
-    adapters(out, sizes, unet.float(), run, options.untrained)
+    adapters(out, sizes, unet.float(), run, untrained)
     schedule = diffusion.NOISE_SCHEDULE
     PNDMScheduler(**schedule, skip_prk_steps=True, steps_offset=1).save_pretrained(out / "scheduler")
-    if not options.untrained:
+    if untrained:
+        (out / "README.md").write_text(f"{TITLE}\n\nNot this one: its weights have learnt nothing.\n")
+    else:
         write_history(run, out / "training.csv")
-        (out / "README.md").write_text(card(out))
+        (out / "README.md").write_text(card(out, place=place))
     for file in out.rglob("*"):
         if file.is_file():
             file.chmod(0o644)
-    size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
+
+
+def replace(new, out):
+    """Everything in `new` takes its place in `out`; what was there goes into `new`, to be removed with it."""
+    before = new / "before"
+    before.mkdir()
+    for part in ["README.md", "training.csv", *PARTS]:
+        if (out / part).exists():
+            (out / part).rename(before / part)
+        if (new / part).exists():
+            (new / part).rename(out / part)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=pathlib.Path)
+    parser.add_argument("out", type=pathlib.Path)
+    parser.add_argument("--untrained", action="store_true")
+    options = parser.parse_args()
+    out = options.out.resolve()
+    refuse_others(out)
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(0)
+    new = pathlib.Path(tempfile.mkdtemp(prefix=f"{out.name}-new-", dir=out.parent))
+    try:
+        write(new, options.run, networks.config(options.run), options.untrained, out)
+    except BaseException:
+        shutil.rmtree(new)
+        raise
+    replace(new, out)
+    shutil.rmtree(new)
+    size = sum(file.stat().st_size for part in PARTS for file in (out / part).rglob("*") if file.is_file())
     print(f"{out}: {size / 1e6:.1f} MB")
 
 

@@ -26,6 +26,7 @@ import sys
 
 import torch
 
+from checkpoint import refuse_others
 from files import lock
 from sizes import settle
 
@@ -92,6 +93,8 @@ def main():
         parser.error("--longer, --width, --workers and --threads must be more than 0")
     if options.begin and (options.width or options.side):
         parser.error("--begin takes the checkpoint's sizes: leave out --width and --side")
+    if options.out:
+        refuse_others(options.out)
     folder = options.run
     folder.mkdir(parents=True, exist_ok=True)
     lock(folder, "train")
