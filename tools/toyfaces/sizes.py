@@ -32,7 +32,8 @@ def faults(sizes, persons):
     wrong = wrong or any(not heads or count % heads for count, heads in zip(sizes["unet"], sizes["heads"], strict=True))
     if wrong:
         yield (f"--width: the UNet would have {sizes['unet']} channels with {sizes['heads']} heads, "
-               f"the VAE {sizes['vae']}; they must be multiples of {UNET_GROUPS} and of their heads, and of {VAE_GROUPS}: "
+               f"the VAE {sizes['vae']}; they must be multiples of {UNET_GROUPS} and of their heads, "
+               f"and of {VAE_GROUPS}: "
                "0.5, 1, 1.5, 2, 3 and so on are right")  # fmt: skip
     if persons < LEAST_PERSONS:
         yield f"--persons {persons}: {LEAST_PERSONS} or more are needed"
