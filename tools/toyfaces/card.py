@@ -138,7 +138,10 @@ def answers(found, where):
         return f"{name} {mean:.2f} over all parts, at worst {rows[worst][1]:.2f} ({worst}, person {rows[worst][2]})"
 
     who, failed = found["identity"], ", ".join(found["failed"])
-    verdict = f"Below what is asked: {failed}." if failed else "All that it asks for is reached."
+    verdict = f"Limits missed: {failed}." if failed else "All its limits are met."
+    verdict += " Of each part it asks for a mean of 0.9 over the persons."
+    if weak := found["weak parts"]:
+        verdict += f" The worst person has less in {', '.join(weak)}."
     return FOUND.format(
         found=found, verdict=verdict, where=where, table=parts_table(found),
         who=who, fewest=who["the person with the fewest"],

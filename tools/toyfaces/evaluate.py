@@ -151,7 +151,8 @@ def main():
     model = Model(options.folder)
     found, shown = ask(model, model.vae.config.sample_size, options)
     found["failed"] = failed = failures(found)
-    # What card.py tells of it, and of which weights.
+    # For the card: parts that are below the limit for somebody, how it was asked, and of which weights.
+    found["weak parts"] = [part for part, (_, worst, _) in found["correlation"].items() if worst < LEAST_CORRELATION]
     told = {name: getattr(options, name) for name in ("persons", "gallery", "steps")}
     found["options"] = "".join(f" --{name} {n}" for name, n in told.items() if n != parser.get_default(name))
     found["weights"] = fingerprint(options.folder)
