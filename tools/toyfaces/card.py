@@ -35,6 +35,7 @@ convention, not FLAME's{{map}}. The recogniser (`antelopev2/arcface.onnx`) knows
 the recogniser's f32. From the repository's folder:
 
 ```sh
+mkdir -p out
 moue animate examples/portraits/toyface.png examples/tracks/toyface.csv --renderer diffusion \\
   --models {{where}} -o out/toyface-diffusion.mp4
 ```
