@@ -89,8 +89,9 @@ def main():
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--one-by-one", action="store_true", help="no two stages at once, as for one GPU")
     options = parser.parse_args()
-    if min(options.longer, options.workers, options.threads) <= 0 or (options.width is not None and options.width <= 0):
-        parser.error("--longer, --width, --workers and --threads must be more than 0")
+    numbers = ("width", "side", "longer", "persons", "workers", "threads")
+    if wrong := [name for name in numbers if vars(options)[name] is not None and vars(options)[name] <= 0]:
+        parser.error(f"--{wrong[0]} must be more than 0")
     if options.begin and (options.width or options.side):
         parser.error("--begin takes the checkpoint's sizes: leave out --width and --side")
     if options.out:
