@@ -119,8 +119,7 @@ impl Progress {
 
 impl Watchdog {
     pub(super) fn new(output: &LiveOutput, now: Instant) -> Self {
-        let server =
-            output.tcp_port().map(|port| Server { host: output.host().to_owned(), port, addresses: None });
+        let server = output.tcp_port().map(|port| Server { host: output.host().to_owned(), port, addresses: None });
         let progress = Progress::new(now);
         Self { server, next: now, arrived: progress, acknowledged: progress, passed: progress, step: 0 }
     }
