@@ -101,7 +101,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::DiskFiles;
+    use crate::files::Faceless;
 
     /// A folder with two portraits, which are no faces: nothing is drawn here.
     fn folder() -> tempfile::TempDir {
@@ -117,7 +117,7 @@ mod tests {
         let head =
             "moue: 1\noutput: {size: 64x64}\ncast: {ada: a.png, bo: b.png}\ndefaults: {character: ada, length: 1s}\n";
         fs::write(&file, format!("{head}shots:\n{shots}")).unwrap();
-        Storyboard::read(&file, &DiskFiles::default()).unwrap_or_else(|wrong| panic!("{wrong}")).0
+        Storyboard::read(&file, &Faceless::default()).unwrap_or_else(|wrong| panic!("{wrong}")).0
     }
 
     fn cut_up(storyboard: &Storyboard, props: &Props) -> Vec<Piece> {

@@ -238,7 +238,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::DiskFiles;
+    use crate::files::Faceless;
 
     #[test]
     fn another_map_makes_other_pieces_of_the_mesh() {
@@ -247,7 +247,7 @@ mod tests {
         let file = folder.path().join("board.yaml");
         let text = "moue: 1\noutput: {size: 64x64}\ncast: {ada: a.png}\nshots: [{length: 1s, beats: to fear}]\n";
         fs::write(&file, text).unwrap();
-        let (storyboard, _) = Storyboard::read(&file, &DiskFiles::default()).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let (storyboard, _) = Storyboard::read(&file, &Faceless::default()).unwrap_or_else(|wrong| panic!("{wrong}"));
         let (cut, props) = (Cut::whole(&storyboard), Props::new().unwrap());
         let look = |map: Option<f32>| {
             let map = map.map(|weight| LinearMap::from_third_party(&[weight; 52 * 100], &[weight; 52 * 3]).unwrap());
