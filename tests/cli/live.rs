@@ -189,7 +189,8 @@ fn elements_that_hang_hold_nobody() {
     let deaf = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = deaf.local_addr().unwrap().port();
     // The first frame is more than the system takes for somebody who does not read.
-    let raw = format!("gst: videoscale ! video/x-raw,width=4096,height=4096 ! tcpclientsink host=127.0.0.1 port={port}");
+    let raw =
+        format!("gst: videoscale ! video/x-raw,width=4096,height=4096 ! tcpclientsink host=127.0.0.1 port={port}");
     let arguments = ["animate", "me.png", "long.csv", "-o", &raw, "-o", "a.mkv"];
     let mut running = Running::start(&bench, &[&arguments, &SMALL[..2]].concat());
     running.wait_for("rendering 1501 frames");

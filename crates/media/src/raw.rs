@@ -322,7 +322,8 @@ mod tests {
         let patience = Patience { start: 4 * quick, frame: quick, end: quick, farewell: [quick, 4 * quick] };
         let slow = Patience { frame: Duration::from_secs(3600), end: Duration::from_secs(3600), ..patience };
         let (token, began) = (CancelToken::new(), Instant::now());
-        let opened = RawOutput::parse(text).unwrap().open_with(&format(64), if is_stopped { slow } else { patience }, &token);
+        let opened =
+            RawOutput::parse(text).unwrap().open_with(&format(64), if is_stopped { slow } else { patience }, &token);
         let outcome = opened.and_then(|mut sink| {
             if is_stopped {
                 token.finish();

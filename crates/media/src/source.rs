@@ -103,7 +103,9 @@ fn shown(address: &str) -> String {
     let is_rtmp = scheme.to_lowercase().starts_with("rtmp");
     let path = match path.map(|path| path.split_once('/').unwrap_or((path, ""))) {
         None => String::new(),
-        Some((application, key)) if is_rtmp && !key.is_empty() => return format!("{scheme}://{server}/{application}/..."),
+        Some((application, key)) if is_rtmp && !key.is_empty() => {
+            return format!("{scheme}://{server}/{application}/...");
+        }
         Some(_) => place[authority.len()..].to_owned(),
     };
     format!("{scheme}://{server}{path}{query}")
