@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
@@ -88,7 +88,8 @@ impl RawLeg {
         source.set_max_buffers(QUEUED_FRAMES);
         source.set_max_bytes(0);
         let (orders, todo) = sync_channel(1);
-        let (answer, answers) = channel();
+        // How it started, and how it ended.
+        let (answer, answers) = sync_channel(2);
         let name = path.clone();
         let work = move || {
             let started = ready(&bin)
