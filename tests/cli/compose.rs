@@ -157,7 +157,7 @@ fn a_storyboard_may_have_some_of_its_frames_painted() {
     assert!(keys.iter().all(painted));
     // The jaw is on its way.
     assert!(!painted(&5) && !painted(&6));
-    make("other/", &["--every", "4"]).failed(1, &["--every", "renderer is diffusion", "hint: write `renderer: mesh+"]);
+    make("other/", &["--every", "4"]).failed(2, &["--every", "renderer is diffusion", "hint: write `renderer: mesh+"]);
     assert!(!bench.path("other").exists());
 
     bench.write("film.yaml", film("mesh+diffusion").as_bytes());
