@@ -93,7 +93,7 @@ impl Files for DiskFiles {
     fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
         let unreadable = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => "there is no such file".to_owned(),
-            io::ErrorKind::PermissionDenied => "one may not\nhint: check the file's permissions".to_owned(),
+            io::ErrorKind::PermissionDenied => "that is not allowed\nhint: check the file's permissions".to_owned(),
             io::ErrorKind::TimedOut => {
                 format!("{error}\nhint: start what writes into the pipe, then this; or name a file")
             }

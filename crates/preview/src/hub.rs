@@ -64,6 +64,11 @@ impl Hub {
         self.pages_ever.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// How many there were.
+    pub(crate) fn opened(&self) -> u64 {
+        self.pages_ever.load(Ordering::Relaxed)
+    }
+
     /// Passes a button on, or says why not.
     pub(crate) fn command(&self, command: Command) -> Result<(), &'static str> {
         if !self.controls.allow(command) {

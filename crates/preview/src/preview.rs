@@ -94,6 +94,11 @@ impl Preview {
         &self.commands
     }
 
+    /// How often the page was opened.
+    pub fn opened(&self) -> u64 {
+        self.hub.opened()
+    }
+
     /// The page itself as an output, which the page and `/metrics` show beside those of the [`Status`].
     pub fn leg(&self) -> LegStatus {
         self.server.site.own_leg().unwrap_or_default()

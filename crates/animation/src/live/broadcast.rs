@@ -365,14 +365,14 @@ impl Broadcast {
         });
     }
 
-    /// What became of each stream; they have ended then.
+    /// What became of each stream, and of the page; streams have ended then.
     pub fn summaries(&self) -> Vec<LiveSummary> {
         self.end();
         let summary = |leg: &Leg| {
             let (stats, failure) = leg.told();
             LiveSummary::new(&leg.output, &stats, failure)
         };
-        self.legs.iter().map(summary).collect()
+        self.legs.iter().map(summary).chain(self.page.as_ref().map(LiveSummary::of_page)).collect()
     }
 }
 

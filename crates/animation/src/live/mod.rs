@@ -12,6 +12,7 @@ mod transport;
 use std::path::Path;
 
 use moue_media::{LegStats, LiveOutput, LiveSettings};
+use moue_preview::Preview;
 pub use moue_preview::{PoseRenderer, PreviewAddress, PreviewError};
 use serde::Serialize;
 
@@ -90,6 +91,8 @@ pub struct LiveSummary {
     pub bytes: u64,
     /// Seconds spent encoding.
     pub encoding: f64,
+    /// Of a page: milliseconds from the end of a frame's rendering until it was seen, the median of the last seconds.
+    pub latency_ms: Option<f64>,
     /// Why it ended before the end, if it did.
     pub failure: Option<String>,
 }
@@ -108,7 +111,28 @@ impl LiveSummary {
             sessions: stats.sessions,
             bytes: stats.bytes,
             encoding: stats.encoding.as_secs_f64(),
+            latency_ms: None,
             failure,
+        }
+    }
+
+    /// A page in the browser, whose sessions are the times that it was opened.
+    fn of_page(page: &Preview) -> Self {
+        let (leg, sessions) = (page.leg(), page.opened());
+        Self {
+            output: leg.name,
+            kind: leg.kind,
+            frames: leg.frames_in,
+            sent: leg.frames_out,
+            repeated: leg.repeated,
+            dropped: leg.dropped,
+            skipped: 0,
+            attempts: sessions,
+            sessions,
+            bytes: leg.bytes,
+            encoding: leg.encoding.as_secs_f64(),
+            latency_ms: leg.latency.map(|latency| latency.as_secs_f64() * 1e3),
+            failure: None,
         }
     }
 }

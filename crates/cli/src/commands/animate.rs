@@ -216,9 +216,7 @@ fn classify(error: AnimationError, token: &CancelToken) -> Stop {
 
 fn report(summary: &Summary, json: bool, printer: Printer) {
     for output in &summary.outputs {
-        let frames = counted(output.frames, "frame");
-        let text = format!("{} {}, {frames}, {}", strong("wrote"), output.path, size(output.bytes));
-        printer.say(&text);
+        printer.say(&wrote(&output.path, output.frames, output.bytes));
     }
     streamed(&summary.live).for_each(|line| printer.say(&line));
     if let Some(driver) = &summary.motion.driver {
@@ -311,6 +309,12 @@ fn table(fidelity: &Fidelity) -> String {
         "\n{} shapes were not asked to move; their mean error is {drift:.3}\n* correlation below {GOOD_CORRELATION}",
         still.len()
     )
+}
+
+/// An output that is there; what goes elsewhere than into files has no bytes.
+pub fn wrote(path: &str, frames: u64, bytes: u64) -> String {
+    let bytes = if bytes > 0 { format!(", {}", size(bytes)) } else { String::new() };
+    format!("{} {path}, {}{bytes}", strong("wrote"), counted(frames, "frame"))
 }
 
 /// A file's size for people.

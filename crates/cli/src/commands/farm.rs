@@ -14,7 +14,7 @@ use moue_media::{Codec, MediaError, Output};
 use moue_timeline::counted;
 use serde_json::json;
 
-use super::animate::{painting, size};
+use super::animate::{painting, wrote};
 use super::storyboard::is_usage;
 use super::{Outcome, Stop};
 use crate::{
@@ -277,8 +277,7 @@ fn join_into(
     let written =
         joined.map_err(|error| if token.is_aborting() { stop(error, exit::INTERRUPTED) } else { failed(error) })?;
     written.notes.iter().for_each(|note| printer.note(&format!("{film}: {note}")));
-    let (frames, bytes) = (counted(written.frames, "frame"), size(written.bytes));
-    printer.say(&format!("{} {film}, {frames}, {bytes}", strong("wrote")));
+    printer.say(&wrote(film, written.frames, written.bytes));
     Ok(exit::DONE)
 }
 

@@ -19,7 +19,7 @@ use moue_storyboard::{Storyboard, library_schema, storyboard_schema};
 use moue_timeline::counted;
 use serde::Serialize;
 
-use super::animate::{keyframing, painting, size, streamed};
+use super::animate::{keyframing, painting, size, streamed, wrote};
 use super::outputs::Outputs;
 use super::{Outcome, Stop, motion};
 use crate::{
@@ -352,10 +352,7 @@ fn report(summary: &Summary, printer: Printer) {
         printer.say(&format!("{} {}, {panels}, {bytes}", strong("wrote"), board.path));
     }
     let Some(film) = &summary.film else { return };
-    for output in &film.outputs {
-        let (frames, bytes) = (counted(output.frames, "frame"), size(output.bytes));
-        printer.say(&format!("{} {}, {frames}, {bytes}", strong("wrote"), output.path));
-    }
+    film.outputs.iter().for_each(|output| printer.say(&wrote(&output.path, output.frames, output.bytes)));
     streamed(&film.live).for_each(|line| printer.say(&line));
     let [width, height] = film.size;
     let kept = match (film.rendered, film.frames - film.rendered) {
