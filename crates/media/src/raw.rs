@@ -318,7 +318,7 @@ mod tests {
 
     /// What becomes of an output that hangs: it fails within moments, whatever it does.
     fn given_up(text: &str, is_stopped: bool) -> String {
-        let quick = Duration::from_millis(300);
+        let quick = Duration::from_secs(1);
         let patience = Patience { start: 4 * quick, frame: quick, end: quick, farewell: [quick, 4 * quick] };
         let slow = Patience { frame: Duration::from_secs(3600), end: Duration::from_secs(3600), ..patience };
         let (token, began) = (CancelToken::new(), Instant::now());
@@ -348,7 +348,7 @@ mod tests {
         let endless = "queue ! valve drop=true ! fakesink";
         for is_stopped in [false, true] {
             let told = given_up(&format!("videoscale ! video/x-raw,width=2048,height=2048 ! {deaf}"), is_stopped);
-            assert!(told.contains("has taken no frame for 0.") && told.contains("\nhint: "), "{told}");
+            assert!(told.contains("has taken no frame for ") && told.contains("\nhint: "), "{told}");
             let told = given_up(endless, is_stopped);
             assert!(told.contains("it does not end"), "{told}");
         }
