@@ -19,7 +19,7 @@ demo: build ## Animate the example portrait: out/demo.mp4 and the contact sheet 
 	  --framing head --size 512x512 -o out/demo.mp4 -o out/demo.png --overwrite
 	@scripts/after-demo.sh $(MOUE)
 
-demo-diffusion: build ## Paint drawn faces with the toy checkpoint: out/toyface-diffusion.mp4 (no real model; minutes on a CPU)
+demo-diffusion: build ## Paint drawn faces with the toy checkpoint: out/toyface-diffusion.mp4 (no real model; a minute on a CPU)
 	@mkdir -p out
 	$(MOUE) animate examples/portraits/toyface.png examples/tracks/toyface.csv --renderer diffusion \
 	  --models examples/models/toyfaces -o out/toyface-diffusion.mp4 -o out/toyface-diffusion.png --overwrite

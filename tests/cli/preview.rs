@@ -97,7 +97,10 @@ fn a_file_that_fails_while_the_page_goes_on_is_told_at_once() {
     let limited = format!("trap '' XFSZ; ulimit -f 8; exec {PROGRAM} \"$@\"");
     let mut command = Command::new("bash");
     command.args(["-c", &limited, "moue", "animate", "me.png", "long.csv", "--size", "200x200", "-o", "preview://"]);
-    command.args(["-o", "a.mkv", "--metrics", "127.0.0.1:0", "--json"]).current_dir(bench.path("")).stdin(Stdio::null());
+    command
+        .args(["-o", "a.mkv", "--metrics", "127.0.0.1:0", "--json"])
+        .current_dir(bench.path(""))
+        .stdin(Stdio::null());
     let mut running = Running::of(command.env("NO_COLOR", "1"));
     let numbers = url(&mut running, "metrics");
     running.wait_for("a.mkv: the disk is full");

@@ -139,9 +139,10 @@ impl Runner {
                 let loss = if is_end && session.flows() { session.finish() } else { None };
                 let unheard = if is_end && !session.is_heard(began) { self.unheard() } else { None };
                 match loss {
-                    Some(loss) => self.tell_lost(&loss),
+                    Some(loss) if unheard.is_none() => self.tell_lost(&loss),
                     None if session.became_live() => self.tell_live(),
-                    None => {}
+                    // That nothing was heard says it all.
+                    _ => {}
                 }
                 Ending::Ordered { unheard }
             }
