@@ -1,7 +1,6 @@
 //! The run: portrait and motion in, files out.
 
 use std::{
-    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -11,13 +10,13 @@ use moue_diffusion::Preparation;
 use moue_engine::{CancelToken, Report};
 use moue_face::FaceTracker;
 use moue_media::{Cue, LegEvent, MediaError, SoundUse, Soundtrack, VideoFormat, Written};
-use moue_timeline::{Channel, Expression, FlameChannel, FlameExpression, HeadAxis, Shape, Track};
+use moue_timeline::{Expression, FlameExpression, Shape, Track};
 
 use crate::{
     AnimateJob, AnimationError, Asked, Broadcast, Compose, Fidelity, Framing, Layout, LiveSummary, MeshInLayout, Mixed,
     Motion, MotionJob, MotionSummary, OutputSummary, PaintJob, Painted, Pasted, Portrait, PortraitSummary,
-    PoseRenderer, Programme, QueueSummary, Renderer, RendererKind, ShotJob, Size, StageSummary, Summary,
-    live::{follow, live_reader},
+    PoseRenderer, QueueSummary, Renderer, RendererKind, ShotJob, Size, StageSummary, Summary,
+    live::{follow, live_reader, programme},
     read_map,
     stages::{self, Filled, Frames, Measurement, NamedSink, Steps},
 };
@@ -279,42 +278,6 @@ pub(crate) fn renderer(
             Ok((Box::new(Pasted::new(squares, &at_rest, portrait, layout, job.painting.detail)?), place))
         }
     }
-}
-
-/// What those who look at the run in a browser see.
-///
-/// # Errors
-/// Where the mesh for poses cannot be fitted.
-pub(crate) fn programme(
-    job: &AnimateJob,
-    portrait: &Portrait,
-    renderer: &dyn Renderer,
-    frames: Option<u64>,
-) -> Result<Programme, AnimationError> {
-    let (width, height) = renderer.size();
-    let framing = match job.framing {
-        Framing::Face => Framing::Head,
-        framing => framing,
-    };
-    let pose = job.live.page.as_ref().map(|_| pose_renderer(portrait, framing, (width, height))).transpose()?;
-    // Whoever has the page need not know where files lie.
-    let motion = job.motion.path().and_then(Path::file_name);
-    let motion = motion.map_or_else(|| job.motion.source.to_string(), |name| name.to_string_lossy().into_owned());
-    let portrait_name = portrait.path.file_name().unwrap_or_default().to_string_lossy();
-    Ok(Programme {
-        title: format!("{portrait_name}, {motion}"),
-        renderer: renderer.name(),
-        frames,
-        channels: match job.renderer {
-            RendererKind::Mesh => {
-                Shape::ALL.into_iter().map(Channel::Shape).chain(HeadAxis::ALL.map(Channel::Head)).collect()
-            }
-            RendererKind::Diffusion | RendererKind::Mixed => FlameChannel::all().map(Channel::Flame).collect(),
-        },
-        pose,
-        files: job.files(),
-        is_live: frames.is_none(),
-    })
 }
 
 /// Draws expressions on a portrait by its mesh, in a size.

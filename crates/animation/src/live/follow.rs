@@ -7,8 +7,8 @@ use moue_face::FaceTracker;
 use moue_media::{VideoFormat, VideoReader};
 use moue_timeline::{Channel, Shape, Track};
 
-use super::{Driver, Performance};
-use crate::animate::{Done, asked, families, finish, open, programme, renderer, sorted, summary};
+use super::{Driver, Performance, programme};
+use crate::animate::{Done, asked, families, finish, open, renderer, sorted, summary};
 use crate::motion::rest_of_file;
 use crate::{AnimateJob, AnimationError, Broadcast, MotionSummary, Observer, Portrait, Rest, Summary};
 

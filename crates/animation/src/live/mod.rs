@@ -5,6 +5,7 @@ mod driver;
 mod follow;
 mod pacer;
 mod performance;
+mod programme;
 mod status;
 mod target;
 mod transport;
@@ -23,6 +24,7 @@ pub use self::driver::DriverReport;
 pub(crate) use self::driver::{Driver, live_reader};
 pub(crate) use self::follow::follow;
 pub(crate) use self::performance::Performance;
+pub(crate) use self::programme::programme;
 pub use self::target::{GST, Target, TargetKind};
 
 /// What is watched while it is rendered.
