@@ -438,4 +438,7 @@ fn a_source_that_is_silent_holds_nobody_and_its_key_is_told_to_nobody() {
     assert!(asked.elapsed() < Duration::from_secs(15), "{:?}: {}", asked.elapsed(), ran.stderr);
     assert_eq!(ran.code, 130, "{}", ran.stderr);
     assert!(!ran.stderr.contains("secret"), "{}", ran.stderr);
+    let ran = bench.run(&["animate", "me.png", "foo://me:secret@h/x?k=secret", "-o", "a.mp4"]);
+    ran.failed(1, &["foo://h/x?...: nothing here reads 'foo://'", "hint: "]);
+    assert!(!ran.stderr.contains("secret"), "{}", ran.stderr);
 }

@@ -24,6 +24,7 @@ from transformers import CLIPTextModel
 import attention
 import networks
 import training
+from checkpoint import require
 
 
 def recogniser(file):
@@ -115,6 +116,7 @@ def main():
     run = options.run
     if found := trained(run):
         sys.exit(f"{run} has {found[0].name} already, which would be lost: begin in a folder without")
+    require(options.checkpoint)
     part = run / "begin.part"
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)

@@ -14,7 +14,7 @@ import pathlib
 import sys
 import textwrap
 
-from checkpoint import HERE, TITLE, fingerprint
+from checkpoint import HERE, TITLE, fingerprint, require
 
 STAGES = {
     "vae": "VAE", "recogniser": "recogniser", "base": "text model and UNet",
@@ -194,6 +194,7 @@ def main():
     parser.add_argument("--evaluation", type=pathlib.Path, help="what evaluate.py --json wrote of these weights")
     parser.add_argument("--moue", type=pathlib.Path, help="what moue's own test printed, with the weights it is of")
     options = parser.parse_args()
+    require(options.folder)
     (options.folder / "README.md").write_text(card(options.folder, options.evaluation, options.moue))
 
 

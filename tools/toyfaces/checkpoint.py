@@ -20,6 +20,12 @@ def fingerprint(folder):
     return found.hexdigest()[:16]
 
 
+def require(folder):
+    """Ends the program where a folder has no whole checkpoint."""
+    if missing := [part for part in PARTS if not (pathlib.Path(folder) / part).is_dir()]:
+        sys.exit(f"{folder}: no folder {missing[0]} in it; a checkpoint as export.py writes it is needed")
+
+
 def refuse_others(out):
     """Ends the program where an export would replace what no export wrote: another model, or another text."""
     card = out / "README.md"

@@ -22,7 +22,7 @@ from PIL import Image
 import draw
 import faces
 import readback
-from checkpoint import fingerprint
+from checkpoint import fingerprint, require
 from data import HELD_OUT
 from likeness import likeness
 from model import Model
@@ -147,6 +147,7 @@ def main():
     options = parser.parse_args()
     if options.persons < 1 or options.gallery < 2:
         parser.error("--persons must be at least 1, --gallery at least 2")
+    require(options.folder)
     torch.set_num_threads(options.threads)
     model = Model(options.folder)
     found, shown = ask(model, model.vae.config.sample_size, options)

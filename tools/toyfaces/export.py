@@ -15,6 +15,7 @@ import argparse
 import json
 import pathlib
 import shutil
+import sys
 import tempfile
 
 import torch
@@ -123,6 +124,8 @@ def main():
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--untrained", action="store_true")
     options = parser.parse_args()
+    if not options.untrained and not (options.run / "scaling.json").exists():
+        sys.exit(f"{options.run}: no scaling.json in it; a run of train.py that has its latents is needed")
     out = options.out.resolve()
     refuse_others(out)
     out.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,7 @@ The sizes are written to RUN/config.json when a run begins and stay as they are:
 """
 
 import argparse
+import math
 import pathlib
 import signal
 import subprocess
@@ -90,8 +91,8 @@ def main():
     parser.add_argument("--one-by-one", action="store_true", help="no two stages at once, as for one GPU")
     options = parser.parse_args()
     numbers = ("width", "side", "longer", "persons", "workers", "threads")
-    if wrong := [name for name in numbers if vars(options)[name] is not None and vars(options)[name] <= 0]:
-        parser.error(f"--{wrong[0]} must be more than 0")
+    if wrong := [name for name in numbers if vars(options)[name] is not None and not 0 < vars(options)[name] < math.inf]:
+        parser.error(f"--{wrong[0]}: found {vars(options)[wrong[0]]}, expected a number above 0")
     if options.begin and (options.width or options.side):
         parser.error("--begin takes the checkpoint's sizes: leave out --width and --side")
     if options.out:

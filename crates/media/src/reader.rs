@@ -25,7 +25,7 @@ pub(crate) use self::video::{Clock, look};
 use crate::elements;
 use crate::error::MediaError;
 use crate::info::{SourceInfo, VideoStream};
-use crate::source::{PICTURE_ENDINGS, Source, check_file};
+use crate::source::{PICTURE_ENDINGS, Source, check_file, shown, without_secrets};
 
 /// The frames of a source in order, as an iterator of time and 8-bit sRGB picture.
 ///
@@ -242,7 +242,7 @@ fn check_start(source: &Source, start: f64, duration: Option<f64>) -> Result<(),
 /// Whether GStreamer has an element for an address.
 fn check_address(address: &str) -> Result<(), MediaError> {
     use gstreamer as gst;
-    let wrong = |problem: String, hint| Err(MediaError::Address { address: address.to_owned(), problem, hint });
+    let wrong = |problem: String, hint| Err(MediaError::Address { address: shown(address), problem, hint });
     match gst::Element::make_from_uri(gst::URIType::Src, address, None) {
         Ok(_) => Ok(()),
         Err(error) if error.matches(gst::URIError::UnsupportedProtocol) => {
@@ -253,7 +253,7 @@ fn check_address(address: &str) -> Result<(), MediaError> {
             )
         }
         Err(error) => wrong(
-            error.message().to_owned(),
+            without_secrets(error.message()),
             "http://host/path, rtmp://host/app/key and v4l2:///dev/video0 are understood",
         ),
     }

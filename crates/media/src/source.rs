@@ -95,7 +95,7 @@ impl From<PathBuf> for Source {
 }
 
 /// An address without user, password and query, and without the stream key that servers of RTMP find in the path.
-fn shown(address: &str) -> String {
+pub(crate) fn shown(address: &str) -> String {
     let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
     let (place, query) = rest.split_once(['?', '#']).map_or((rest, ""), |(place, _)| (place, "?..."));
     let (authority, path) = place.split_once('/').map_or((place, None), |(authority, path)| (authority, Some(path)));
