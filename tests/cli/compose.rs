@@ -122,6 +122,28 @@ fn shots_of_a_storyboard_show_the_painted_face_in_the_picture() {
 }
 
 #[test]
+fn films_larger_than_the_pictures_that_models_have_learned_have_paintings_made_larger() {
+    let bench = bench();
+    bench.write(
+        "film.yaml",
+        b"moue: 1\noutput: {renderer: diffusion, size: 320x256, fps: 5}\ncast: {toy: toy.png}\nshots:\n\
+          - framing: face\n  beats:\n  - hold 0.2s\n",
+    );
+    let models = repository("examples/models/toyfaces");
+    let usual = ["storyboard", "film.yaml", "-o", "film/", "--models", models.to_str().unwrap()];
+    let ran = bench.run(&[&usual[..], &["--steps", "1", "--guidance", "1", "--batch", "1"]].concat());
+    ran.succeeded();
+    assert!(!ran.stderr.contains("several faces"), "{}", ran.stderr);
+    assert_eq!(frame(&bench, "film", 0).dimensions(), (320, 256));
+    let folders = fs::read_dir(bench.path("film.moue/painted")).unwrap();
+    let painted: Vec<_> = folders.flat_map(|folder| fs::read_dir(folder.unwrap().path()).unwrap()).collect();
+    assert!(!painted.is_empty());
+    for painting in painted {
+        assert_eq!(image::image_dimensions(painting.unwrap().path()).unwrap(), (128, 128));
+    }
+}
+
+#[test]
 fn a_storyboard_may_have_some_of_its_frames_painted() {
     let bench = bench();
     let film = |renderer: &str| {

@@ -58,8 +58,8 @@ pub use measure::{Dropped, Flicker, Following, Likeness, MeasureJob, Measured, M
 pub use mixed::{Mixed, painted_frames};
 pub use motion::{Motion, MotionJob};
 pub use moue_bridge::{BridgeError, Family, LinearMap, bridge};
-pub use moue_diffusion::{DiffusionError, Preparation, SchedulerKind};
-pub use painting::{PAINTED_SIDE, PaintJob, Painted, ShotJob};
+pub use moue_diffusion::{Checkpoint, DiffusionError, Preparation, SchedulerKind};
+pub use painting::{PaintJob, Painted, ShotJob};
 pub use portrait::{Portrait, expression_of, head_of};
 pub use preset::{
     CodecName, EncoderName, EncoderText, InterpolationName, OutputTemplate, PresetError, PresetKeyframes, PresetOutput,

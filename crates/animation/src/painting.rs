@@ -27,8 +27,6 @@ use crate::{
     Renderer, Size,
 };
 
-/// Side of the frames unless a size is asked for, in pixels: what the model was trained on.
-pub const PAINTED_SIDE: u32 = 512;
 /// Frames at once that are worth it where memory is plenty.
 const MOST_AT_ONCE: usize = 8;
 
@@ -41,7 +39,7 @@ pub struct PaintJob<'a> {
     pub device: Device,
     /// Seed of the noise.
     pub seed: u64,
-    /// Size of the paintings, width and height in pixels; by default what the model was trained on.
+    /// Size of the paintings, width and height in pixels; by default what the models have learned.
     pub size: Option<(u32, u32)>,
     /// A map between FLAME and ARKit, by which the mesh knows how the whole face moves; lids and jaw it knows anyway.
     pub map: Option<&'a LinearMap>,
@@ -103,7 +101,7 @@ impl Painted {
         }
         let (compute, device) = compute(job)?;
         let checkpoint = Checkpoint::open(&folder)?;
-        let own = (checkpoint.unet.sample_size * checkpoint.vae.downscale()) as u32;
+        let own = checkpoint.side();
         settings.size = job.size.unwrap_or((own, own));
         let (wide, high) = settings.size;
         if wide.max(high) >= 2 * own {

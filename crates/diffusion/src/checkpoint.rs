@@ -76,6 +76,11 @@ impl Checkpoint {
         Ok(Self { folder: folder.clone(), unet, vae, text, schedule: ScheduleConfig::read(&schedule)? })
     }
 
+    /// Pixels along a side of the pictures that it has learned: the networks paint squares of that size best.
+    pub fn side(&self) -> u32 {
+        (self.unet.sample_size * self.vae.downscale()) as u32
+    }
+
     /// The folder.
     pub fn folder(&self) -> &ModelFolder {
         &self.folder

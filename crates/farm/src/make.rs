@@ -7,11 +7,10 @@ use moue_animation::Painting;
 use moue_document::Diagnostics;
 use moue_engine::CancelToken;
 use moue_film::{
-    Coding, Cut, DRAFT_RATE, Drawing, FilmObserver, Props, Shoot, ShotFrames, check_outputs, draft, inputs_of, program,
-    shot_keyframes,
+    Coding, Cut, DRAFT_RATE, Drawing, FilmObserver, ModelPrint, Props, Shoot, ShotFrames, check_outputs, draft,
+    inputs_of, model_folder, program, shot_keyframes,
 };
 use moue_media::{Codec, EncoderSettings};
-use moue_models::{ModelFile, ModelFolder, process_environment};
 use moue_storyboard::{Renderer, Storyboard};
 
 use crate::inputs::{Recorder, go_on};
@@ -178,23 +177,9 @@ pub fn plan(
     Ok((plan, warnings))
 }
 
-/// The model files of this machine, hashed.
+/// What is known of the models on this machine.
 fn models(drawing: &Drawing, props: &Props) -> Result<Models, FarmError> {
-    let mut models = Models::default();
-    let folder = model_folder(drawing.painting.models.as_deref())?;
-    for file in ModelFile::ALL {
-        if let Some(path) = folder.path(file) {
-            models.file.push(file.path().to_owned());
-            models.sha256.push(props.digest(&path)?);
-        }
-    }
-    Ok(models)
-}
-
-/// The folder of models on this machine.
-pub(crate) fn model_folder(explicit: Option<&Path>) -> Result<ModelFolder, FarmError> {
-    ModelFolder::find(explicit, &process_environment)
-        .map_err(moue_animation::DiffusionError::from)
-        .map_err(moue_animation::AnimationError::from)
-        .map_err(|error| FarmError::Film(error.into()))
+    let ModelPrint { side, files } = ModelPrint::of(&model_folder(drawing.painting.models.as_deref())?, props)?;
+    let (file, sha256) = files.into_iter().unzip();
+    Ok(Models { side: Some(side), file, sha256 })
 }

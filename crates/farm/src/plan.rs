@@ -11,6 +11,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use moue_film::ModelPrint;
+
 use crate::FarmError;
 use crate::error::PlanProblem;
 use crate::place::Place;
@@ -114,10 +116,20 @@ pub struct Inputs {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Models {
+    /// Pixels along a side of the pictures that they have learned; nothing where nothing is painted.
+    pub side: Option<u32>,
     /// As `moue models list` names it.
     pub file: Vec<String>,
     /// The SHA-256 of its content.
     pub sha256: Vec<String>,
+}
+
+impl Models {
+    /// What paintings depend on of them; nothing where nothing is painted.
+    pub(crate) fn print(&self) -> Option<ModelPrint> {
+        let files = self.file.iter().cloned().zip(self.sha256.iter().cloned()).collect();
+        Some(ModelPrint { side: self.side?, files })
+    }
 }
 
 /// Shots, in columns.

@@ -10,8 +10,8 @@ use std::time::Instant;
 use moue_animation::read_map;
 use moue_engine::CancelToken;
 use moue_film::{
-    Coding, Cut, Drawing, FilmObserver, KEYFRAMES, PaintedFrame, Props, Shoot, ShotFrames, frame_path, paint_keyframes,
-    program,
+    Coding, Cut, Drawing, FilmObserver, KEYFRAMES, PaintedFrame, Props, Shoot, ShotFrames, frame_path, model_folder,
+    paint_keyframes, program,
 };
 use moue_media::{Codec, EncoderSettings};
 use moue_models::ModelFile;
@@ -19,8 +19,6 @@ use moue_storyboard::{OutputSize, Renderer, Storyboard};
 
 use crate::error::PlanProblem;
 use crate::inputs::Supplies;
-use crate::make::model_folder;
-use crate::plan::Models;
 use crate::receipt::{Made, REST, Receipt, is_whole, parts};
 use crate::{FarmError, Place, Plan, Task, Work};
 
@@ -380,8 +378,8 @@ impl Bench<'_> {
                 Renderer::Mesh => Shoot::new(&storyboard, &cut, &drawing, &folder, workers, self.props)?,
                 Renderer::Diffusion | Renderer::Mixed => {
                     self.bring_painted(task, &wanted)?;
-                    let Models { file, sha256 } = &self.plan.models;
-                    let models: Vec<_> = file.iter().cloned().zip(sha256.iter().cloned()).collect();
+                    let models = self.plan.models.print();
+                    let models = models.ok_or_else(|| self.damaged("it does not say which models paint".to_owned()))?;
                     Shoot::of_painted(&storyboard, &cut, &drawing, (&folder, &models), workers, self.props)?
                 }
             };

@@ -6,18 +6,18 @@ use std::sync::Mutex;
 
 use image::RgbImage;
 use moue_animation::{
-    AnimationError, Asked, BatchObserver, Compose, Device, Keyframing, LinearMap, Observer, PAINTED_SIDE, PaintJob,
-    Painted, Painting, Renderer as _, SchedulerKind, ShotJob, TemporalConditioning,
+    AnimationError, Asked, BatchObserver, Compose, Device, Keyframing, LinearMap, Observer, PaintJob, Painted,
+    Painting, Renderer as _, SchedulerKind, ShotJob, TemporalConditioning,
 };
 use moue_engine::CancelToken;
-use moue_models::{ModelFile, ModelFolder, process_environment};
 use moue_storyboard::{Character, Region, Renderer, Scheduler, Shot, Storyboard};
 use moue_timeline::{Expression, FlameExpression};
 use serde_json::Value;
 
 use crate::album::{Album, Between, frame_path, painted_around};
+use crate::models::model_folder;
 use crate::stage::Stage;
-use crate::{Drawing, FilmError, PaintedFrame, Props, ShotFrames, digest};
+use crate::{Drawing, FilmError, ModelPrint, PaintedFrame, Props, ShotFrames, digest};
 
 /// Where painted frames lie, and how new ones are painted.
 pub(crate) struct Paintings {
@@ -48,28 +48,21 @@ pub const KEYFRAMES: &str = "keyframes";
 impl Paintings {
     /// Frames are kept in `folder`, for films of `size`.
     pub fn new(folder: PathBuf, size: (u32, u32), drawing: &Drawing, props: &Props) -> Result<Self, FilmError> {
-        let models = ModelFolder::find(drawing.painting.models.as_deref(), &process_environment)
-            .map_err(moue_animation::DiffusionError::from)
-            .map_err(AnimationError::from)?;
-        let mut hashed = Vec::new();
-        for file in ModelFile::ALL {
-            if let Some(path) = models.path(file) {
-                hashed.push((file.path().to_owned(), props.digest(&path)?));
-            }
-        }
-        Ok(Self::of_models(folder, size, drawing, &hashed))
+        let models = ModelPrint::of(&model_folder(drawing.painting.models.as_deref())?, props)?;
+        Ok(Self::of_models(folder, size, drawing, &models))
     }
 
-    /// The same by the models' names and hashes alone: enough for frames that have been painted elsewhere.
-    pub fn of_models(folder: PathBuf, size: (u32, u32), drawing: &Drawing, models: &[(String, String)]) -> Self {
-        // The networks take multiples of 64 pixels that they were trained on; small models have small pictures.
-        let side = (size.0.min(size.1) / 64 * 64).clamp(64, PAINTED_SIDE);
+    /// The same by what is known of the models alone: enough for frames that have been painted elsewhere.
+    pub fn of_models(folder: PathBuf, size: (u32, u32), drawing: &Drawing, models: &ModelPrint) -> Self {
+        // Smaller films need smaller paintings, in steps that the networks take. In larger ones than they have learned
+        // they would paint several faces: those are made larger afterwards.
+        let side = (size.0.min(size.1) / 64 * 64).max(64).min(models.side);
         let Drawing { painting, device, compose, map, keyframes: _ } = drawing;
         // What does not change a painting is left out: where models lie, how many frames are painted at once, what
         // becomes of it.
         let settings =
             Painting { models: None, keyframes: None, batch: None, side: None, detail: 0.0, ..painting.clone() };
-        let files: String = models.iter().map(|(name, hash)| format!(" {name} {hash}")).collect();
+        let files: String = models.files.iter().map(|(name, hash)| format!(" {name} {hash}")).collect();
         let look =
             |side: &str| digest::of_text(&format!("{} {side} {device} {settings:?} {map:?}{files}", digest::program()));
         let pasted_side = painting.side.map_or("its own".to_owned(), |side| side.to_string());

@@ -15,7 +15,7 @@ use crate::paintings::Paintings;
 use crate::pieces::{Piece, pieces};
 use crate::run::Run;
 use crate::stage::{Stage, film_size};
-use crate::{Coding, Cut, Drawing, FilmError, FilmObserver, Props, digest};
+use crate::{Coding, Cut, Drawing, FilmError, FilmObserver, ModelPrint, Props, digest};
 
 /// A frame that the diffusion renderer has painted just now.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +65,7 @@ impl<'a> Shoot<'a> {
         Ok(Self::with(storyboard, cut, drawing, paintings, size, workers, props))
     }
 
-    /// The same where the frames have been painted elsewhere and lie below `painted`: the models' names and hashes do.
+    /// The same where the frames have been painted elsewhere and lie below `painted`: what is known of the models does.
     ///
     /// # Errors
     /// The first shot's portrait, which may give the size, cannot be read.
@@ -73,7 +73,7 @@ impl<'a> Shoot<'a> {
         storyboard: &'a Storyboard,
         cut: &'a Cut<'a>,
         drawing: &'a Drawing,
-        (painted, models): (&Path, &[(String, String)]),
+        (painted, models): (&Path, &ModelPrint),
         workers: Option<usize>,
         props: &'a Props,
     ) -> Result<Self, FilmError> {

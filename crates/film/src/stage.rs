@@ -5,9 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use image::imageops::{self, FilterType};
 use image::{GenericImage, Rgb, RgbImage};
-use moue_animation::{
-    AnimationError, Compose, Composer, Layout, LinearMap, MAX_SIDE, MIN_SIDE, Observer, PAINTED_SIDE, Portrait,
-};
+use moue_animation::{AnimationError, Compose, Composer, Layout, LinearMap, MAX_SIDE, MIN_SIDE, Observer, Portrait};
 use moue_engine::CancelToken;
 use moue_mesh::{MeshRenderer, View};
 use moue_storyboard::{FilmFrame, Layer, OutputSize, Region, Renderer, ShotTimeline, Storyboard};
@@ -25,6 +23,9 @@ const READY: usize = 3;
 const PREPARED: usize = 8;
 /// How much finer than the frame a portrait may be sampled: where a view moves further, it is prepared several times.
 const FINER: f64 = 1.5;
+/// Side of films of painted squares for which no size is asked, in pixels: that of the published models, whichever
+/// paint.
+const SQUARE_SIDE: u32 = 512;
 
 /// Width and height of a film's frames, in pixels.
 pub(crate) fn film_size(
@@ -36,7 +37,7 @@ pub(crate) fn film_size(
         && storyboard.shots.first().is_none_or(|shot| composition(shot, compose) == Compose::Crop);
     match storyboard.output.size {
         OutputSize::Pixels { width, height } => Ok((width, height)),
-        OutputSize::Source if first_is_square => Ok((PAINTED_SIDE, PAINTED_SIDE)),
+        OutputSize::Source if first_is_square => Ok((SQUARE_SIDE, SQUARE_SIDE)),
         OutputSize::Source => {
             let character = &storyboard.cast[storyboard.shots.first().map_or(0, |shot| shot.character)];
             let portrait = props.portrait(&character.portrait, character.face)?;

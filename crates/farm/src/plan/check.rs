@@ -18,6 +18,9 @@ impl Plan {
         };
         columns("inputs", &[inputs.name.len(), inputs.at.len(), inputs.sha256.len(), inputs.seconds.len()])?;
         columns("models", &[self.models.file.len(), self.models.sha256.len()])?;
+        if self.models.side.is_some_and(|side| !SIDES.contains(&side)) {
+            return Err("the models have learned pictures of a size that no picture has".to_owned());
+        }
         columns("shots", &[shots.name.len(), shots.inputs.len(), shots.painted.len(), shots.rest.len()])?;
         columns("pieces", &[pieces.end.len(), pieces.shot.len(), pieces.name.len()])?;
         if let Some(name) = inputs.at.iter().chain([&self.results]).find(|name| !is_within(name)) {

@@ -116,6 +116,7 @@ fn a_plan_that_fits_its_checksum_and_not_itself_is_refused() {
     assert!(wrong(|plan| plan.inputs.sha256[0] = "12".to_owned()).contains("`12` is no SHA-256"));
     assert!(wrong(|plan| plan.inputs.sha256[0] = "ä".repeat(32)).contains("no SHA-256"));
     assert!(wrong(|plan| plan.models = models("../x")).contains("`../x` is no SHA-256"));
+    assert!(wrong(|plan| plan.models.side = Some(0)).contains("that no picture has"));
     assert!(wrong(|plan| plan.film.size = [0, 64]).contains("0x64 pixels"));
     assert!(wrong(|plan| plan.film.size = [64, 8193]).contains("64x8193 pixels"));
     assert!(wrong(|plan| plan.phases[0].count[1] = 1 << 40).contains("more than a film has"));
@@ -124,7 +125,7 @@ fn a_plan_that_fits_its_checksum_and_not_itself_is_refused() {
 }
 
 fn models(sha256: &str) -> Models {
-    Models { file: vec!["a".to_owned()], sha256: vec![sha256.to_owned()] }
+    Models { side: Some(64), file: vec!["a".to_owned()], sha256: vec![sha256.to_owned()] }
 }
 
 #[test]
