@@ -6,6 +6,7 @@ mod follow;
 mod pacer;
 mod performance;
 mod programme;
+mod published;
 mod status;
 mod target;
 mod transport;

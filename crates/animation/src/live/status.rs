@@ -7,6 +7,8 @@ use moue_engine::Report;
 use moue_media::LegStats;
 use moue_preview::{LegState, LegStatus, Playback, Queue, StageStatus, Status};
 
+use super::published::published;
+
 /// What the names of stages and queues of outputs begin with.
 const WRITE: &str = "write ";
 const QUEUE: &str = "to ";
@@ -80,7 +82,7 @@ impl Gauge {
             dropped: parts.dropped,
             latency: parts.latency,
             stages,
-            legs,
+            legs: legs.into_iter().map(published).collect(),
         }
     }
 
