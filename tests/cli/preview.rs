@@ -122,6 +122,31 @@ fn a_file_that_fails_while_the_page_goes_on_is_told_at_once() {
     assert_eq!((&page["kind"], &page["frames"], &page["sessions"]), (&json!("preview"), &json!(151), &json!(0)));
 }
 
+#[test]
+fn a_storyboard_that_is_only_watched_begins_again_where_it_is_told_to() {
+    let bench = Bench::new();
+    bench.write(
+        "film.yaml",
+        b"moue: 1\noutput: {size: 96x96, fps: 25}\ncast: {me: me.png}\nshots:\n- beats: [hold 1s, then 0.5s to delight, hold 1.5s]\n",
+    );
+    let outputs = ["-o", "preview://127.0.0.1:0", "--metrics", "127.0.0.1:0"];
+    let mut running = Running::start(&bench, &[&["storyboard", "film.yaml"], &outputs[..]].concat());
+    let (page, numbers) = (url(&mut running, "preview"), url(&mut running, "metrics"));
+    let rendered = || {
+        let text = metrics(&numbers);
+        let count = text.lines().find_map(|line| line.strip_prefix("moue_rendered_frames_total "));
+        count.map_or(0.0, |count| count.parse::<f64>().unwrap())
+    };
+    let mut browser = Browser::open(&page, 1200, 900);
+    browser.wait_for("document.getElementById('picture').width === 96");
+    wait_for("a few frames", || rendered() > 5.0);
+    browser.evaluate("document.getElementById('restart').click()");
+    wait_for("more frames than the film has", || rendered() > 76.0);
+    browser.evaluate("document.getElementById('stop').click()");
+    let ran = running.end();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+}
+
 /// Runs a script, and waits for the picture of the pose that it leads to.
 fn posed(browser: &mut Browser, script: &str) -> RgbImage {
     let pose = "Number(document.getElementById('picture').dataset.pose ?? 0)";

@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command};
 
-use crate::harness::{Bench, PROGRAM, Ran, motion};
+use crate::harness::{Bench, PROGRAM, Ran, decode, motion};
 
 #[test]
 fn what_exists_is_left_alone_without_overwrite() {
@@ -52,6 +52,43 @@ fn a_disk_that_fills_up_leaves_no_file() {
         assert!(ran.stderr.contains("large") || ran.stderr.contains("full"), "{output}: {}", ran.stderr);
         assert_eq!(bench.made(), ["long.csv"], "{output}: {}", ran.stderr);
     }
+}
+
+#[test]
+fn an_output_of_a_storyboard_that_fails_leaves_the_others_alone() {
+    let bench = Bench::new();
+    bench.write(
+        "film.yaml",
+        b"moue: 1\noutput: {size: 128x128, fps: 25}\ncast: {me: me.png}\nshots:\n\
+          - beats: [hold 1s, then 0.5s to delight, hold 1s]\n- beats: [hold 0.4s]\n",
+    );
+    // It takes frames of the first part of the film, and none of the second.
+    let broken = "gst: videoconvert ! identity error-after=20 ! fakesink";
+    let others = ["-o", "film.mp4", "-o", "frames/", "-o", "live/a.m3u8", "--json"];
+    let ran = bench.run(&[&["storyboard", "film.yaml", "-o", broken], &others[..]].concat());
+    ran.failed(1, &["gst: videoconvert ! identity ! fakesink: encoding failed"]);
+    let film = &ran.json()["film"];
+    assert_eq!((film["failures"].as_array().unwrap().len(), film["outputs"].as_array().unwrap().len()), (1, 2));
+    assert_eq!(film["live"][0]["failure"], serde_json::Value::Null);
+    let frames = film["frames"].as_u64().unwrap();
+    assert_eq!(fs::read_dir(bench.path("frames")).unwrap().count() as u64, frames);
+    assert_eq!(decode(&bench.path("film.mp4"), 128, 128).len() as u64, frames);
+    // Alone, it is the reason that there is nothing.
+    bench.run(&["storyboard", "film.yaml", "-o", broken]).failed(1, &["identity ! fakesink: encoding failed"]);
+
+    // A part that cannot be kept: no film of it, but all else; and the film as soon as there is room.
+    let line = format!(
+        "trap '' XFSZ; ulimit -f 8; \
+         exec '{PROGRAM}' storyboard film.yaml -o b.mp4 -o 'gst: videoconvert ! fakesink' --json"
+    );
+    let mut command = Command::new("bash");
+    command.args(["-c", &line]).current_dir(bench.path("")).env("NO_COLOR", "1");
+    let ran = Ran::of(&mut command);
+    ran.failed(1, &["b.mp4: not made, as a part of it is lost: ", "the disk is full", "hint: make room"]);
+    assert_eq!(ran.json()["film"]["outputs"][0]["frames"], frames);
+    assert!(!bench.path("b.mp4").exists());
+    bench.run(&["storyboard", "film.yaml", "-o", "b.mp4"]).succeeded();
+    assert_eq!(decode(&bench.path("b.mp4"), 128, 128).len() as u64, frames);
 }
 
 #[test]

@@ -18,7 +18,8 @@ use crate::{
     PoseRenderer, QueueSummary, Renderer, RendererKind, ShotJob, Size, StageSummary, Summary,
     live::{follow, live_reader, programme},
     read_map,
-    stages::{self, Filled, Frames, Measurement, NamedSink, Steps},
+    stages::{self, Frames, Measurement, Steps},
+    takers::{Filled, NamedSink, tell_failure},
 };
 
 /// Is told how a run goes. Called from several threads; must not block for long.
@@ -388,7 +389,7 @@ pub(crate) fn finish(
     let files: Vec<_> = results.into_iter().filter_map(take).collect();
     for (((name, _), file), is_told) in job.files().iter().zip(&files).zip(are_told) {
         if let (Err(error), false) = (file, is_told) {
-            stages::tell_failure(name, frames, error, goes_on, broadcast, observer);
+            tell_failure(name, frames, error, goes_on, broadcast, observer);
         }
     }
     if let Some(broadcast) = broadcast {

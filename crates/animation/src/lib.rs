@@ -33,6 +33,7 @@ mod renderer;
 mod repeats;
 mod rest;
 mod stages;
+mod takers;
 mod temporal;
 mod tracking;
 
@@ -67,6 +68,7 @@ pub use preset::{
 };
 pub use renderer::{Asked, BatchObserver, MeshInLayout, Renderer};
 pub use rest::Rest;
+pub use takers::{Filled, NamedSink, Takers, WAITING_FRAMES, tell_failure};
 pub use temporal::{
     AskedConditioning, FaceFlow, HistoryMode, KeyframePlan, NoiseMode, TemporalConditioning, expression_distance,
 };

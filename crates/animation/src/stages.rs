@@ -7,29 +7,16 @@
 //! ```
 
 use std::ops::Range;
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicU64, AtomicUsize, Ordering},
-};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use image::RgbImage;
-use moue_engine::{CancelToken, Pool, Receiver, Report, StageError};
+use moue_engine::{CancelToken, Pool, Report, StageError};
 use moue_face::{Face, FaceTracker};
-use moue_media::{MediaError, Sink};
 
 use crate::renderer::{Asked, BatchObserver};
+use crate::takers::{Filled, NamedSink, Takers, WAITING_FRAMES};
 use crate::{AnimationError, Broadcast, Fidelity, FidelityMeter, Observer, Renderer};
-
-/// Frames that wait before each output: enough to ride out an encoder's hiccup, few enough to stay in the cache.
-pub(crate) const WAITING_FRAMES: usize = 2;
-
-/// An output and what it is called.
-pub(crate) type NamedSink = (String, Box<dyn Sink>);
-
-/// An output that has all frames, or why it has not.
-pub(crate) type Filled = Result<Box<dyn Sink>, MediaError>;
-/// Where an output is left when it is filled.
-pub(crate) type Shelf = Mutex<Option<Filled>>;
 
 /// Which frames to render.
 pub(crate) struct Frames<'a> {
@@ -126,14 +113,8 @@ pub(crate) fn run(
     token: &CancelToken,
 ) -> Result<Outcome, AnimationError> {
     let rendered_frames = AtomicU64::new(0);
-    let kept: Vec<Shelf> = sinks.iter().map(|_| Mutex::new(None)).collect();
-    // A run is over when there is nobody left to render for.
-    let takers_left = AtomicUsize::new(sinks.len());
-    let takers_left = &takers_left;
-    let is_over = move || match broadcast {
-        Some(broadcast) if broadcast.is_watched() => broadcast.is_cut(),
-        _ => takers_left.load(Ordering::Relaxed) == 0,
-    };
+    let outputs = Takers::new(sinks.len(), broadcast, observer);
+    let takers = &outputs;
     let (width, height) = renderer.size();
     let (workers, batch) = (if renderer.is_parallel() { 1 } else { frames.workers }, renderer.batch().max(1));
     let spare = 2 * workers * batch + WAITING_FRAMES * (sinks.len() + 1);
@@ -148,7 +129,7 @@ pub(crate) fn run(
 
         scope.stage("sample", move |stage| {
             for first in frames.range.clone().step_by(batch) {
-                if stage.is_finishing() || is_over() {
+                if stage.is_finishing() || takers.is_over() {
                     break;
                 }
                 let last = (first + batch as u64).min(frames.range.end);
@@ -172,22 +153,7 @@ pub(crate) fn run(
         };
         scope.fan_out("render", workers, to_render, rendered, |_| Ok(()), render);
 
-        let mut takers = Vec::new();
-        for ((name, sink), kept) in sinks.into_iter().zip(&kept) {
-            let (frames, to_write) = scope.channel::<Rendered>(&format!("to {name}"), WAITING_FRAMES);
-            takers.push(frames);
-            let pool = pool.clone();
-            scope.stage(&format!("write {name}"), move |_| {
-                let failed = |frames, error: &_| {
-                    let is_last = takers_left.fetch_sub(1, Ordering::Relaxed) == 1;
-                    let goes_on = !is_last || broadcast.is_some_and(Broadcast::is_watched);
-                    tell_failure(&name, frames, error, goes_on, broadcast, observer);
-                };
-                let written = write(sink, &to_write, &pool, |rendered| rendered.frame, failed)?;
-                *lock(kept) = Some(written);
-                Ok(())
-            });
-        }
+        let writers = takers.start(scope, sinks, &pool, |rendered: Rendered| rendered.frame);
         let tap = measurement.map(|measurement| {
             let (frames, to_measure) = scope.channel::<Rendered>("to measure", WAITING_FRAMES);
             let pool = pool.clone();
@@ -210,8 +176,8 @@ pub(crate) fn run(
                     {
                         frames.send(rendered.clone())?;
                     }
-                    for taker in &takers {
-                        taker.send(rendered.clone())?;
+                    for writer in &writers {
+                        writer.send(rendered.clone())?;
                     }
                     if let Some(broadcast) = broadcast {
                         broadcast.show(stage, &rendered.asked, &rendered.frame)?;
@@ -220,7 +186,7 @@ pub(crate) fn run(
                     observer.rendered(rendered_frames.fetch_add(1, Ordering::Relaxed) + 1);
                 }
             }
-            takers.into_iter().for_each(moue_engine::Sender::close);
+            writers.into_iter().for_each(moue_engine::Sender::close);
             if let Some((_, frames)) = tap {
                 frames.close();
             }
@@ -229,61 +195,11 @@ pub(crate) fn run(
     })?;
 
     let frames = rendered_frames.into_inner();
-    let take = |slot: Mutex<Option<_>>| slot.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let sinks: Vec<_> = kept.into_iter().filter_map(take).collect();
-    if frames == 0 {
+    if frames == 0 && !broadcast.is_some_and(|broadcast| broadcast.begins_again(token)) {
         // A motion has at least one frame: it was interrupted before that.
         return Err(AnimationError::Interrupted);
     }
-    Ok(Outcome { frames, sinks, report })
-}
-
-/// Writes all frames. When that fails, the sink is dropped, which leaves no file, `failed` is told how many frames it had
-/// and why, and the others go on without it. It is dropped too when the run is torn down.
-pub(crate) fn write<T>(
-    mut sink: Box<dyn Sink>,
-    items: &Receiver<T>,
-    pool: &Pool<RgbImage>,
-    frame: impl Fn(T) -> Arc<RgbImage>,
-    failed: impl FnOnce(u64, &MediaError),
-) -> Result<Filled, StageError> {
-    let mut frames = 0;
-    while let Some(item) = items.recv()? {
-        let frame_of_item = frame(item);
-        if let Err(error) = sink.write(&frame_of_item) {
-            drop(sink);
-            failed(frames, &error);
-            while let Some(item) = items.recv()? {
-                pool.give_shared(frame(item));
-            }
-            return Ok(Err(error));
-        }
-        frames += 1;
-        pool.give_shared(frame_of_item);
-    }
-    Ok(Ok(sink))
-}
-
-/// Tells of a file that has failed when it happens: the run's end, with the whole error, may be far away. `goes_on`:
-/// whether others are left, without which the run ends now.
-pub(crate) fn tell_failure(
-    name: &str,
-    frames: u64,
-    error: &MediaError,
-    goes_on: bool,
-    broadcast: Option<&Broadcast>,
-    observer: &dyn Observer,
-) {
-    let text = error.to_string();
-    let reason = text.lines().next().unwrap_or_default();
-    if let Some(broadcast) = broadcast {
-        // The name stands beside it there.
-        let alone = reason.strip_prefix(name).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(reason);
-        broadcast.file_failed(name, frames, alone);
-    }
-    if goes_on {
-        observer.note(reason);
-    }
+    Ok(Outcome { frames, sinks: outputs.filled(), report })
 }
 
 /// Locks what stays meaningful even if a holder panicked.
@@ -293,6 +209,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use moue_media::{MediaError, Sink};
     use moue_timeline::{Expression, FlameExpression};
 
     use super::*;

@@ -23,6 +23,7 @@ mod framing;
 mod keep;
 mod keyframes;
 mod make;
+mod making;
 mod models;
 mod paintings;
 mod panels;

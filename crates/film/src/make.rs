@@ -3,18 +3,18 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use moue_animation::{AnimationError, Broadcast, Framing, LiveJob, LiveSummary, Observer, Programme, pose_renderer};
 use moue_engine::CancelToken;
-use moue_media::{EncoderSettings, Film, Output, RawOutput, Sink, VideoFormat, join};
+use moue_media::{EncoderSettings, Output, RawOutput, VideoFormat};
 use moue_storyboard::{Renderer, Storyboard};
 use moue_timeline::Channel;
 use serde::Serialize;
 
 use crate::files::{check_outputs, inputs_of};
 use crate::keep::Keep;
+use crate::making::{Making, Progress};
 use crate::stage::film_size;
 use crate::{Coding, Cut, Drawing, FilmError, Piece, Props, Shoot};
 
@@ -38,6 +38,33 @@ pub struct FilmJob {
     pub workers: Option<usize>,
     /// How frames are drawn.
     pub drawing: Drawing,
+}
+
+/// An output of a film, and what it is called.
+pub(crate) struct Named<'a> {
+    pub name: String,
+    pub kind: String,
+    /// Where it is joined of pieces: in which coding. Others take every frame as it is drawn.
+    pub film: Option<(&'a Output, Coding)>,
+}
+
+impl FilmJob {
+    /// All outputs that get every frame, in order: files, then those in GStreamer's words.
+    pub(crate) fn named(&self) -> impl Iterator<Item = Named<'_>> {
+        let files = self.outputs.iter().map(|(output, settings)| Named {
+            name: output.path().display().to_string(),
+            kind: output.kind().to_string(),
+            film: Coding::of(output, settings).map(|coding| (output, coding)),
+        });
+        let raw = self.raw.iter();
+        files.chain(raw.map(|raw| Named { name: raw.to_string(), kind: "GStreamer".to_owned(), film: None }))
+    }
+
+    /// The names of those that are joined of pieces in that coding.
+    pub(crate) fn of_coding(&self, coding: Coding) -> impl Iterator<Item = String> {
+        let is_so = move |named: &Named<'_>| named.film.as_ref().is_some_and(|(_, of)| *of == coding);
+        self.named().filter(is_so).map(|named| named.name)
+    }
 }
 
 /// Is told how a film goes, besides what any run tells.
@@ -113,7 +140,7 @@ pub fn film(
     check(storyboard, job)?;
     let drawing = &job.drawing.here(storyboard)?;
     let mut codings: Vec<Coding> = Vec::new();
-    for coding in job.outputs.iter().filter_map(|(output, settings)| Coding::of(output, settings)) {
+    for (_, coding) in job.named().filter_map(|named| named.film) {
         if !codings.contains(&coding) {
             codings.push(coding);
         }
@@ -129,9 +156,7 @@ pub fn film(
     let keep = Keep::open(&job.keep, job.restart)?;
     let shoot = Shoot::new(storyboard, cut, drawing, &keep.painted(), job.workers, props)?;
     let pieces = shoot.pieces()?;
-    // Outputs of single frames take every frame, and so every frame is drawn.
-    let mut direct: Vec<Box<dyn Sink>> = Vec::new();
-    let mut missing: Vec<Vec<Coding>> = Vec::new();
+    let mut progress = Progress::default();
     for piece in &pieces {
         let count = piece.frames.end - piece.frames.start;
         let mut wanted = Vec::new();
@@ -140,88 +165,79 @@ pub fn film(
                 wanted.push(*coding);
             }
         }
-        missing.push(wanted);
+        progress.missing.push(wanted);
     }
-    for (output, settings) in job.outputs.iter().filter(|(output, settings)| Coding::of(output, settings).is_none()) {
-        direct.push(output.open(&format, settings, job.overwrite)?);
-    }
-    for raw in &job.raw {
-        direct.push(raw.open(&format, token)?);
+    // Outputs of single frames take every frame, and so every frame is drawn.
+    for (place, named) in job.named().enumerate().filter(|(_, named)| named.film.is_none()) {
+        let sink = match job.outputs.get(place) {
+            Some((output, settings)) => output.open(&format, settings, job.overwrite)?,
+            None => job.raw[place - job.outputs.len()].open(&format, token)?,
+        };
+        progress.direct.push((place, (named.name, sink)));
     }
     let programme = programme(storyboard, cut, job, size, props)?;
     let broadcast = Broadcast::open(&job.live, &format, &cut.cues(), programme, observer)?;
     let is_watched = broadcast.as_ref().is_some_and(Broadcast::is_watched);
-    let is_drawn = |index: usize| is_watched || !direct.is_empty() || !missing[index].is_empty();
+    let is_drawn = |index: usize| is_watched || !progress.direct.is_empty() || !progress.missing[index].is_empty();
     let drawn: Vec<bool> = (0..pieces.len()).map(is_drawn).collect();
     let count = |piece: &Piece| piece.frames.end - piece.frames.start;
     let to_render: u64 = pieces.iter().zip(&drawn).filter(|(_, drawn)| **drawn).map(|(piece, _)| count(piece)).sum();
     observer.planned(cut.frame_count(), to_render);
 
-    let interrupted = |done: usize| FilmError::Interrupted { kept: done, of: pieces.len() };
-    let ready = |missing: &[Vec<Coding>]| missing.iter().filter(|missing| missing.is_empty()).count();
     let chosen = pieces.iter().zip(&drawn).filter(|(_, drawn)| **drawn).map(|(piece, _)| piece.frames.clone());
-    let painted = shoot.paint(&cut.frames_of_shots(chosen), &mut |_| ControlFlow::Continue(()), observer, token);
+    let wanted = cut.frames_of_shots(chosen);
+    let mut making = Making {
+        storyboard,
+        cut,
+        job,
+        shoot: &shoot,
+        pieces: &pieces,
+        keep: &keep,
+        format,
+        broadcast: broadcast.as_ref(),
+        observer,
+        token,
+        drawn: &drawn,
+        progress,
+    };
+    let painted = shoot.paint(&wanted, &mut |_| ControlFlow::Continue(()), observer, token);
     painted.map_err(|error| match error {
-        FilmError::Animation(AnimationError::Interrupted) => interrupted(ready(&missing)),
+        FilmError::Animation(AnimationError::Interrupted) => making.interrupted(),
         error => error,
     })?;
 
     observer.started(to_render);
-    let rendered = AtomicU64::new(0);
-    let mut rendered_shots = Vec::new();
-    // What is missing is written, and everything goes on air.
-    let mut render = |missing: &mut [Vec<Coding>], direct: &mut Vec<Box<dyn Sink>>| -> Result<(), FilmError> {
-        for (index, piece) in pieces.iter().enumerate().filter(|(index, _)| drawn[*index]) {
-            let mut sinks: Vec<Box<dyn Sink>> = std::mem::take(direct);
-            let kept_sinks = sinks.len();
-            for coding in &missing[index] {
-                sinks.push(shoot.open(&piece.frames, coding, keep.path(&piece.name(coding)))?);
-            }
-            let drawn = shoot.draw(&piece.frames, sinks, broadcast.as_ref(), &rendered, observer, token)?;
-            let Some(mut sinks) = drawn else { return Err(interrupted(ready(missing))) };
-            let parts = sinks.split_off(kept_sinks);
-            *direct = sinks;
-            for (sink, coding) in parts.into_iter().zip(&missing[index]) {
-                sink.finish()?;
-                keep.add(&piece.name(coding), count(piece))?;
-            }
-            missing[index].clear();
-            for shot in piece.shots.iter().map(|shot| &storyboard.shots[*shot].name) {
-                if !rendered_shots.contains(shot) {
-                    rendered_shots.push(shot.clone());
-                }
-            }
-            if token.is_finishing() && index + 1 < pieces.len() {
-                return Err(interrupted(ready(missing)));
-            }
-        }
-        Ok(())
-    };
     let made = Broadcast::around(broadcast.as_ref(), observer, token, || {
-        render(&mut missing, &mut direct)?;
+        // What is missing is written, and everything goes on air.
+        making.draw()?;
         observer.finishing();
-        let outputs = put_together(cut, job, &pieces, &keep, (format, direct), observer, token)?;
+        let (outputs, failures) = making.put_together()?;
         if broadcast.as_ref().is_some_and(|broadcast| broadcast.goes_on(token)) {
             observer.on_air(outputs.len());
         }
         while broadcast.as_ref().is_some_and(|broadcast| broadcast.plays_again(token)) {
-            match render(&mut missing, &mut Vec::new()) {
+            match making.draw() {
                 Err(FilmError::Interrupted { .. }) => {}
                 outcome => outcome?,
             }
         }
-        Ok::<_, FilmError>(outputs)
+        Ok::<_, FilmError>((outputs, failures))
     });
+    let rendered_shots = making.progress.shots;
     let live = broadcast.as_ref().map(Broadcast::summaries).unwrap_or_default();
-    let failures: Vec<String> = live.iter().filter_map(|leg| leg.failure.clone()).collect();
-    let outputs = match (made, failures.first()) {
-        (Ok(outputs), _) => outputs,
+    let streams: Vec<String> = live.iter().filter_map(|leg| leg.failure.clone()).collect();
+    let (outputs, mut lost) = match (made, streams.first()) {
+        (Ok(made), _) => made,
         // Why a stream ended explains why the film did.
         (Err(FilmError::Interrupted { kept, of }), Some(problem)) if !token.is_finishing() => {
             return Err(FilmError::Stream { problem: problem.clone(), kept, of });
         }
         (Err(error), _) => return Err(error),
     };
+    if outputs.is_empty() && live.is_empty() && !lost.is_empty() {
+        return Err(lost.remove(0).error);
+    }
+    let failures: Vec<String> = lost.into_iter().map(|failure| failure.text).chain(streams).collect();
     failures.iter().for_each(|failure| observer.failed(failure));
     let names = |coding: &Coding| pieces.iter().map(|piece| piece.name(coding)).collect::<Vec<_>>();
     let used: HashSet<String> = codings.iter().flat_map(names).collect();
@@ -276,67 +292,7 @@ fn programme(
         frames: Some(cut.frame_count()),
         channels: Channel::all().filter(|channel| matches!(channel, Channel::Flame(_)) == is_painted).collect(),
         pose,
-        files: job
-            .outputs
-            .iter()
-            .map(|(file, _)| (file.path().display().to_string(), file.kind().to_string()))
-            .collect(),
+        files: job.named().map(|named| (named.name, named.kind)).collect(),
         is_live: false,
     })
-}
-
-/// Joins pieces to films, and completes the outputs of single frames.
-fn put_together(
-    cut: &Cut<'_>,
-    job: &FilmJob,
-    pieces: &[Piece],
-    keep: &Keep,
-    (format, direct): (VideoFormat, Vec<Box<dyn Sink>>),
-    observer: &dyn FilmObserver,
-    token: &CancelToken,
-) -> Result<Vec<FilmOutput>, FilmError> {
-    let sounds = cut.cues();
-    if !sounds.is_empty()
-        && !job.outputs.is_empty()
-        && job.outputs.iter().all(|(output, _)| !output.kind().holds_sound())
-    {
-        observer.note("none of the outputs holds sound: mp4, mkv and webm do");
-    }
-    tracing::info!(pieces = pieces.len(), sounds = sounds.len(), "joining");
-    let mut direct = direct.into_iter();
-    let mut outputs = Vec::new();
-    for (output, settings) in &job.outputs {
-        let name = output.path().display().to_string();
-        let written = match Coding::of(output, settings) {
-            Some(coding) => {
-                let paths: Vec<PathBuf> = pieces.iter().map(|piece| keep.path(&piece.name(&coding))).collect();
-                let film = Film { format, pieces: &paths, sounds: &sounds };
-                join(output, &film, job.overwrite, &mut |frames| {
-                    observer.joined(&name, frames);
-                    if token.is_aborting() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-                })?
-            }
-            None => match direct.next() {
-                Some(sink) => sink.finish()?,
-                None => continue,
-            },
-        };
-        written.notes.iter().for_each(|note| observer.note(&format!("{name}: {note}")));
-        outputs.push(FilmOutput {
-            path: name,
-            kind: output.kind().to_string(),
-            frames: written.frames,
-            bytes: written.bytes,
-        });
-    }
-    for (raw, sink) in job.raw.iter().zip(direct) {
-        let written = sink.finish()?;
-        outputs.push(FilmOutput {
-            path: raw.to_string(),
-            kind: "GStreamer".to_owned(),
-            frames: written.frames,
-            bytes: written.bytes,
-        });
-    }
-    Ok(outputs)
 }

@@ -6,21 +6,17 @@
 //! ```
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use image::RgbImage;
-use moue_animation::{AnimationError, Asked, Broadcast};
+use moue_animation::{AnimationError, Asked, Broadcast, Filled, NamedSink, Takers, WAITING_FRAMES};
 use moue_engine::{CancelToken, Pool, StageError};
-use moue_media::Sink;
 use moue_storyboard::{FilmFrame, Storyboard};
 use moue_timeline::{Expression, FlameExpression};
 
 use crate::stage::{Composed, Scene};
 use crate::{Cut, FilmError, FilmObserver};
-
-/// Frames that wait for the encoder.
-const WAITING_FRAMES: usize = 2;
 
 /// One piece on its way through the stages: frames in order, drawn by several threads, written by one each.
 pub(crate) struct Run<'a> {
@@ -47,15 +43,17 @@ impl Run<'_> {
         Asked { index, expression, flame }
     }
 
-    /// The sinks with all frames in them; nothing where the run was interrupted, and the sinks are lost.
+    /// The sinks with all frames in them, and why those that failed have not; nothing where the run was interrupted, and
+    /// the sinks are lost.
     pub(crate) fn render(
         &self,
-        sinks: Vec<Box<dyn Sink>>,
+        sinks: Vec<NamedSink>,
         observer: &dyn FilmObserver,
         token: &CancelToken,
-    ) -> Result<Option<Vec<Box<dyn Sink>>>, FilmError> {
+    ) -> Result<Option<Vec<Filled>>, FilmError> {
         let (width, height) = self.size;
-        let kept: Vec<Mutex<Option<Box<dyn Sink>>>> = sinks.iter().map(|_| Default::default()).collect();
+        let outputs = Takers::new(sinks.len(), self.broadcast, observer);
+        let takers = &outputs;
         let spare = 2 * self.workers + WAITING_FRAMES * (sinks.len() + 1);
         let pool = Pool::new(spare, move || RgbImage::new(width, height));
         let composed = Composed { scenes: self.scenes, background: self.storyboard.output.background };
@@ -68,7 +66,7 @@ impl Run<'_> {
             let (drawn, to_hand_out) = scope.channel::<Arc<RgbImage>>("drawn", 1);
             scope.stage("frames", move |stage| {
                 for frame in self.frames.clone().filter_map(|index| self.cut.frame(index)) {
-                    if stage.is_finishing() || self.broadcast.is_some_and(Broadcast::is_cut) {
+                    if stage.is_finishing() || takers.is_over() {
                         break;
                     }
                     asked.send(frame)?;
@@ -84,26 +82,13 @@ impl Run<'_> {
                 Ok(Arc::new(into))
             };
             scope.fan_out("draw", self.workers, to_draw, drawn, move |_| Ok(RgbImage::new(width, height)), draw);
-            let mut takers = Vec::new();
-            for (number, (mut sink, kept)) in sinks.into_iter().zip(&kept).enumerate() {
-                let (frames, to_write) = scope.channel::<Arc<RgbImage>>(&format!("to {number}"), WAITING_FRAMES);
-                takers.push(frames);
-                let pool = pool.clone();
-                scope.stage(&format!("write {number}"), move |_| {
-                    while let Some(frame) = to_write.recv()? {
-                        sink.write(&frame).map_err(FilmError::from)?;
-                        pool.give_shared(frame);
-                    }
-                    *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(sink);
-                    Ok(())
-                });
-            }
+            let writers = takers.start(scope, sinks, &pool, |frame| frame);
             let (done, pool) = (&done, pool.clone());
             scope.stage("hand out", move |stage| {
                 let mut numbers = self.frames.clone();
                 while let Some(frame) = to_hand_out.recv()? {
-                    for taker in &takers {
-                        taker.send(frame.clone())?;
+                    for writer in &writers {
+                        writer.send(frame.clone())?;
                     }
                     if let (Some(broadcast), Some(index)) = (self.broadcast, numbers.next()) {
                         broadcast.show(stage, &self.asked(index), &frame).map_err(FilmError::from)?;
@@ -112,7 +97,7 @@ impl Run<'_> {
                     done.fetch_add(1, Ordering::Relaxed);
                     observer.rendered(self.rendered.fetch_add(1, Ordering::Relaxed) + 1);
                 }
-                takers.into_iter().for_each(moue_engine::Sender::close);
+                writers.into_iter().for_each(moue_engine::Sender::close);
                 Ok(())
             });
         });
@@ -121,10 +106,10 @@ impl Run<'_> {
             Err(FilmError::Animation(AnimationError::Interrupted)) => return Ok(None),
             Err(error) => return Err(error),
         }
-        if done.into_inner() < self.frames.end - self.frames.start {
-            return Ok(None);
-        }
-        let take = |slot: Mutex<Option<Box<dyn Sink>>>| slot.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Ok(Some(kept.into_iter().filter_map(take).collect()))
+        let filled = outputs.filled();
+        // Where nobody was left to draw for, it ended there.
+        let is_whole = done.into_inner() >= self.frames.end - self.frames.start;
+        let are_all_lost = !filled.is_empty() && filled.iter().all(Result::is_err);
+        Ok((is_whole || are_all_lost).then_some(filled))
     }
 }

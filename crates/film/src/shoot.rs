@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use moue_animation::{AnimationError, Broadcast, Compose, LinearMap};
+use moue_animation::{AnimationError, Broadcast, Compose, Filled, LinearMap, NamedSink};
 use moue_engine::CancelToken;
 use moue_media::{Output, Sink, VideoFormat};
 use moue_storyboard::{Renderer, Storyboard};
@@ -170,17 +170,17 @@ impl<'a> Shoot<'a> {
         Ok(())
     }
 
-    /// Draws a run of frames into every sink; nothing where it was interrupted, and the sinks are lost. `rendered` counts
-    /// on from run to run.
+    /// Draws a run of frames into every sink that takes them; nothing where it was interrupted, and the sinks are lost.
+    /// `rendered` counts on from run to run.
     pub(crate) fn draw(
         &self,
         frames: &Range<u64>,
-        sinks: Vec<Box<dyn Sink>>,
+        sinks: Vec<NamedSink>,
         broadcast: Option<&Broadcast>,
         rendered: &AtomicU64,
         observer: &dyn FilmObserver,
         token: &CancelToken,
-    ) -> Result<Option<Vec<Box<dyn Sink>>>, FilmError> {
+    ) -> Result<Option<Vec<Filled>>, FilmError> {
         let mut scenes = Vec::new();
         for shot in self.cut.shots_in(frames) {
             scenes.push((shot, self.stage.scene(shot, observer, token)?));
@@ -221,13 +221,8 @@ impl<'a> Shoot<'a> {
         token: &CancelToken,
     ) -> Result<(), FilmError> {
         let sink = self.open(piece, coding, path)?;
-        match self.draw(piece, vec![sink], None, rendered, observer, token)? {
-            Some(sinks) => {
-                for sink in sinks {
-                    sink.finish()?;
-                }
-                Ok(())
-            }
+        match self.draw(piece, vec![("part".to_owned(), sink)], None, rendered, observer, token)? {
+            Some(filled) => filled.into_iter().try_for_each(|sink| Ok(sink?.finish().map(drop)?)),
             None => Err(AnimationError::Interrupted.into()),
         }
     }

@@ -209,6 +209,12 @@ impl Broadcast {
         self.is_over() || self.transport.is_restarting()
     }
 
+    /// Whether what is being played is cut to begin again. Only where nothing is written can that be asked for before its
+    /// end.
+    pub fn begins_again(&self, token: &CancelToken) -> bool {
+        self.transport.is_restarting() && !self.is_over() && !token.is_finishing()
+    }
+
     /// Whether it does not end with what is played first.
     pub fn goes_on(&self, token: &CancelToken) -> bool {
         let stays = self.page.is_some() || self.transport.is_repeating();

@@ -5,12 +5,13 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use image::{RgbImage, imageops};
-use moue_engine::{CancelToken, Pool, Report, Scope};
+use moue_engine::{CancelToken, Pool, Report};
 use moue_timeline::{Expression, FlameExpression, FrameRate, Track};
 
 use super::driver::{Driver, DriverReport};
 use crate::renderer::{Asked, BatchObserver};
-use crate::stages::{Filled, NamedSink, Shelf, Steps, WAITING_FRAMES, lock, tell_failure, write};
+use crate::stages::{Steps, lock};
+use crate::takers::{Filled, NamedSink, Takers, WAITING_FRAMES};
 use crate::{AnimationError, Broadcast, Observer, Renderer};
 
 /// What is played, and how.
@@ -47,14 +48,14 @@ impl Performance<'_> {
         observer: &dyn Observer,
         token: &CancelToken,
     ) -> Result<Performed, AnimationError> {
-        let kept: Vec<Shelf> = sinks.iter().map(|_| Mutex::new(None)).collect();
+        let takers = Takers::new(sinks.len(), Some(broadcast), observer);
         let (width, height) = self.renderer.size();
         let pool = Pool::new(WAITING_FRAMES * (sinks.len() + 2), move || RgbImage::new(width, height));
         let done = Mutex::new((0, Latency::default()));
         let (this, done_inside) = (&self, &done);
         let ((), report) = moue_engine::run(token, |scope| {
             broadcast.watch(scope.monitor());
-            let takers = files(scope, sinks, &kept, &pool, broadcast, observer);
+            let writers = takers.start(scope, sinks, &pool, |frame| frame);
             scope.stage("perform", move |stage| {
                 let (mut playing, steps) = (Playing::new(), Steps { observer, token });
                 let began = Instant::now();
@@ -81,15 +82,15 @@ impl Performance<'_> {
                     let next = (number + 1).max(now as u64);
                     let next = this.most.map_or(next, |most| next.min(most));
                     for _ in number..next {
-                        for taker in &takers {
-                            taker.send(Arc::clone(frame))?;
+                        for writer in &writers {
+                            writer.send(Arc::clone(frame))?;
                         }
                     }
                     number = next;
                     lock(done_inside).0 = number;
                     observer.rendered(number);
                 }
-                takers.into_iter().for_each(moue_engine::Sender::close);
+                writers.into_iter().for_each(moue_engine::Sender::close);
                 Ok(())
             });
         })?;
@@ -99,34 +100,8 @@ impl Performance<'_> {
         if frames == 0 {
             return Err(AnimationError::Interrupted);
         }
-        let take = |slot: Mutex<Option<_>>| slot.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Ok(Performed { frames, sinks: kept.into_iter().filter_map(take).collect(), report, driver })
+        Ok(Performed { frames, sinks: takers.filled(), report, driver })
     }
-}
-
-/// One thread for each file, as in any run.
-fn files<'scope>(
-    scope: &Scope<'scope, '_>,
-    sinks: Vec<NamedSink>,
-    kept: &'scope [Shelf],
-    pool: &Pool<RgbImage>,
-    broadcast: &'scope Broadcast,
-    observer: &'scope dyn Observer,
-) -> Vec<moue_engine::Sender<Arc<RgbImage>>> {
-    let mut takers = Vec::new();
-    for ((name, sink), kept) in sinks.into_iter().zip(kept) {
-        let (frames, to_write) = scope.channel::<Arc<RgbImage>>(&format!("to {name}"), WAITING_FRAMES);
-        takers.push(frames);
-        let pool = pool.clone();
-        scope.stage(&format!("write {name}"), move |_| {
-            // What is watched goes on.
-            let failed = |frames, error: &_| tell_failure(&name, frames, error, true, Some(broadcast), observer);
-            let written = write(sink, &to_write, &pool, |frame| frame, failed)?;
-            *lock(kept) = Some(written);
-            Ok(())
-        });
-    }
-    takers
 }
 
 /// What is being shown.
