@@ -124,6 +124,9 @@ fn broken_pictures_are_named_with_what_is_wrong() {
         ran.failed(1, words).failed(1, &[name, "hint: "]);
         assert!(!bench.path("a.mp4").exists());
     }
+    let ran = bench.animate("https://ada:word@host/me.png?key=word", "motion.csv", &["-o", "a.mp4"]);
+    ran.failed(1, &["https://host/me.png", "expected a file, found an address", "hint: download"]);
+    assert!(!ran.stderr.contains("word"), "{}", ran.stderr);
 }
 
 /// The CRC of PNG chunks.

@@ -9,6 +9,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
 
 use crate::error::MediaError;
+use crate::source::shown;
 
 /// The longest side that is read, in pixels.
 pub const MAX_SIDE: u32 = 16_384;
@@ -35,11 +36,20 @@ pub struct Picture {
 /// over [`ALPHA_BACKGROUND`], anything else than 8-bit RGB converted.
 ///
 /// # Errors
-/// A missing, empty, damaged or cut-off file, a folder, another kind of file, more than [`MAX_PIXELS`] or
+/// A missing, empty, damaged or cut-off file, a folder or an address, another kind of file, more than [`MAX_PIXELS`] or
 /// [`MAX_SIDE`].
 pub fn load_picture(path: &Path) -> Result<Picture, MediaError> {
     let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => MediaError::Missing { path: path.to_owned() },
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            match path.to_str().filter(|name| name.contains("://")) {
+                Some(address) => MediaError::NotAFile {
+                    path: shown(address).into(),
+                    found: "an address",
+                    hint: "download the picture, and name the file",
+                },
+                None => MediaError::Missing { path: path.to_owned() },
+            }
+        }
         _ => MediaError::Io { path: path.to_owned(), action: "reading it", source: error },
     };
     let found = fs::metadata(path).map_err(failed)?;
