@@ -52,7 +52,7 @@ pub use job::{
 };
 pub use keyframes::{Keyframing, Share, keyframes};
 pub use live::{
-    Broadcast, DriverReport, LiveJob, LiveSummary, PoseRenderer, PreviewAddress, PreviewError, Programme, Target,
+    Broadcast, DriverReport, GST, LiveJob, LiveSummary, PoseRenderer, PreviewAddress, PreviewError, Programme, Target,
     TargetKind,
 };
 pub use measure::{Dropped, Flicker, Following, Likeness, MeasureJob, Measured, MeasuredTracks, Thumbnails, measure};

@@ -104,9 +104,14 @@ impl Painted {
         let own = checkpoint.side();
         settings.size = job.size.unwrap_or((own, own));
         let (wide, high) = settings.size;
-        if wide.max(high) >= 2 * own {
+        let badly = match () {
+            () if wide.max(high) >= 2 * own => Some("several faces, or parts of one"),
+            () if 2 * wide.min(high) <= own => Some("hardly a face"),
+            () => None,
+        };
+        if let Some(badly) = badly {
             observer.note(&format!(
-                "these models have learned pictures of {own}x{own}: in {wide}x{high} they paint several faces, or parts of one"
+                "these models have learned pictures of {own}x{own}: in {wide}x{high} they paint {badly}"
             ));
         }
         let needs = MemoryNeeds::estimate(&checkpoint, &compute, &settings)?;

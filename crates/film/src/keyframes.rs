@@ -40,7 +40,7 @@ pub fn shot_keyframes(
     if storyboard.output.renderer == Renderer::Mesh {
         return Ok(none);
     }
-    let paintings = Arc::new(Paintings::new(Path::new("").to_owned(), size, drawing, props)?);
+    let paintings = Arc::new(Paintings::new(Path::new("").to_owned(), drawing, props)?);
     let conditioning = paintings.conditioning(&storyboard.cast[own.character])?;
     if !conditioning.has_keyframes() {
         return Ok(none);
@@ -75,7 +75,7 @@ pub fn paint_keyframes(
         return Ok(());
     }
     let size = film_size(storyboard, drawing.compose, props)?;
-    let paintings = Arc::new(Paintings::new(painted.to_owned(), size, drawing, props)?);
+    let paintings = Arc::new(Paintings::new(painted.to_owned(), drawing, props)?);
     let stage = Stage::new(storyboard, props, drawing.map.as_ref(), Some(paintings.clone()), size);
     let own = &storyboard.shots[shot];
     let (character, compose) = (&storyboard.cast[own.character], paintings.composition(own));

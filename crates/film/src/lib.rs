@@ -83,7 +83,7 @@ impl Drawing {
     /// Refuses what the storyboard's renderer does not have.
     ///
     /// # Errors
-    /// [`FilmError::Keyframes`], [`AnimationError::Option`](moue_animation::AnimationError::Option) and
+    /// [`FilmError::Keyframes`], [`FilmError::Framing`], [`AnimationError::Option`](moue_animation::AnimationError::Option) and
     /// [`AnimationError::Device`](moue_animation::AnimationError::Device).
     pub fn check(&self, storyboard: &Storyboard) -> Result<(), FilmError> {
         let renderer = storyboard.output.renderer;
@@ -92,6 +92,8 @@ impl Drawing {
         }
         if renderer == Renderer::Mesh {
             self.painting.refuse_for_mesh(self.device, self.compose)?;
+        } else if self.compose == Some(Compose::Crop) {
+            storyboard.shots.iter().try_for_each(paintings::check_crop)?;
         }
         Ok(())
     }

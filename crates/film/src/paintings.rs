@@ -41,22 +41,35 @@ pub(crate) fn composition(shot: &Shot, asked: Option<Compose>) -> Compose {
     asked.unwrap_or(if is_face { Compose::Crop } else { Compose::Paste })
 }
 
+/// Refuses a shot that shows more than the painted square, where that is the frame.
+pub(crate) fn check_crop(shot: &Shot) -> Result<(), FilmError> {
+    let views = [shot.framing.from, shot.framing.to];
+    let found = match views.iter().find(|view| view.region != Region::Face).map(|view| view.region) {
+        None => return Ok(()),
+        Some(Region::Whole) => "the whole picture",
+        Some(Region::Head) => "the head",
+        Some(_) => "a crop of the picture",
+    };
+    Err(FilmError::Framing { shot: shot.name.clone(), found })
+}
+
 /// The folder of keyframes beside the paintings. Their names are hashes of all that they depend on, so that shots share
 /// what they have in common.
 pub const KEYFRAMES: &str = "keyframes";
 
 impl Paintings {
-    /// Frames are kept in `folder`, for films of `size`.
-    pub fn new(folder: PathBuf, size: (u32, u32), drawing: &Drawing, props: &Props) -> Result<Self, FilmError> {
+    /// Frames are kept in `folder`.
+    pub fn new(folder: PathBuf, drawing: &Drawing, props: &Props) -> Result<Self, FilmError> {
         let models = ModelPrint::of(&model_folder(drawing.painting.models.as_deref())?, props)?;
-        Ok(Self::of_models(folder, size, drawing, &models))
+        Ok(Self::of_models(folder, drawing, &models))
     }
 
     /// The same by what is known of the models alone: enough for frames that have been painted elsewhere.
-    pub fn of_models(folder: PathBuf, size: (u32, u32), drawing: &Drawing, models: &ModelPrint) -> Self {
-        // Smaller films need smaller paintings, in steps that the networks take. In larger ones than they have learned
-        // they would paint several faces: those are made larger afterwards.
-        let side = (size.0.min(size.1) / 64 * 64).max(64).min(models.side);
+    ///
+    /// Squares have the size that the models have learned, whatever that of the film: in others they paint no face, or
+    /// several.
+    pub fn of_models(folder: PathBuf, drawing: &Drawing, models: &ModelPrint) -> Self {
+        let side = models.side;
         let Drawing { painting, device, compose, map, keyframes: _ } = drawing;
         // What does not change a painting is left out: where models lie, how many frames are painted at once, what
         // becomes of it.

@@ -33,8 +33,7 @@ pub fn panels(
     let (mut paintings, mut kept) = (None, None);
     if storyboard.output.renderer != Renderer::Mesh {
         let keep = kept.insert(Keep::open(keep, false)?);
-        paintings =
-            Some(Arc::new(Paintings::new(keep.painted(), size, drawing, props)?.of_renderer(storyboard, drawing)));
+        paintings = Some(Arc::new(Paintings::new(keep.painted(), drawing, props)?.of_renderer(storyboard, drawing)));
     }
     let stage = Stage::new(storyboard, props, drawing.map.as_ref(), paintings.clone(), size);
     if let Some(paintings) = &paintings {

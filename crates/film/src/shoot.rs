@@ -59,7 +59,7 @@ impl<'a> Shoot<'a> {
         let paintings = match storyboard.output.renderer {
             Renderer::Mesh => None,
             Renderer::Diffusion | Renderer::Mixed => {
-                Some(Paintings::new(painted.to_owned(), size, drawing, props)?.of_renderer(storyboard, drawing))
+                Some(Paintings::new(painted.to_owned(), drawing, props)?.of_renderer(storyboard, drawing))
             }
         };
         Ok(Self::with(storyboard, cut, drawing, paintings, size, workers, props))
@@ -78,7 +78,7 @@ impl<'a> Shoot<'a> {
         props: &'a Props,
     ) -> Result<Self, FilmError> {
         let size = film_size(storyboard, drawing.compose, props)?;
-        let paintings = Paintings::of_models(painted.to_owned(), size, drawing, models);
+        let paintings = Paintings::of_models(painted.to_owned(), drawing, models);
         Ok(Self::with(storyboard, cut, drawing, Some(paintings), size, workers, props))
     }
 

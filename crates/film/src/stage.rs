@@ -8,7 +8,7 @@ use image::{GenericImage, Rgb, RgbImage};
 use moue_animation::{AnimationError, Compose, Composer, Layout, LinearMap, MAX_SIDE, MIN_SIDE, Observer, Portrait};
 use moue_engine::CancelToken;
 use moue_mesh::{MeshRenderer, View};
-use moue_storyboard::{FilmFrame, Layer, OutputSize, Region, Renderer, ShotTimeline, Storyboard};
+use moue_storyboard::{FilmFrame, Layer, OutputSize, Renderer, ShotTimeline, Storyboard};
 use moue_timeline::{Expression, FlameExpression, Interpolation, Shape, Track};
 
 use crate::album::Album;
@@ -119,16 +119,6 @@ impl<'a> Stage<'a> {
         if let Some(paintings) = &self.paintings
             && paintings.composition(own) == Compose::Crop
         {
-            let is_face = |view: moue_storyboard::View| view.region == Region::Face;
-            if !is_face(own.framing.from) || !is_face(own.framing.to) {
-                let found = if is_face(own.framing.from) { own.framing.to } else { own.framing.from };
-                let found = match found.region {
-                    Region::Whole => "the whole picture",
-                    Region::Head => "the head",
-                    _ => "a crop of the picture",
-                };
-                return Err(FilmError::Framing { shot: own.name.clone(), found });
-            }
             let view = Move::in_painting(own.framing, paintings.side(), self.size);
             let track = track(renderer, observer)?;
             let asked = (0..own.rendered_frames()).map(|frame| flame_at(&track, frame));

@@ -179,9 +179,7 @@ fn outputs(args: &AnimateArgs, preset: Option<&RunPreset>) -> Result<Outputs, St
     for name in &args.outputs {
         outputs.add(name, |kind| preset.and_then(|preset| preset.output_like(kind)))?;
     }
-    if args.watching.fail_fast && !outputs.live.is_live() {
-        return Err(Stop::usage(AnimationError::NothingLive { option: "--fail-fast" }));
-    }
+    outputs.check_fail_fast()?;
     // A preset that repeats is none where nobody watches: files get the motion once.
     outputs.live.is_repeating &= args.watching.repeat || outputs.live.is_live();
     Ok(outputs)

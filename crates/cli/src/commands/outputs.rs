@@ -1,6 +1,6 @@
 //! What `-o` names.
 
-use moue_animation::{LiveJob, PresetOutput, PreviewAddress, Target, TargetKind};
+use moue_animation::{AnimationError, LiveJob, PresetOutput, PreviewAddress, Target, TargetKind};
 use moue_media::{EncoderSettings, LiveSettings, Output, RawOutput};
 
 use super::Stop;
@@ -24,6 +24,14 @@ impl Outputs {
         let metrics = args.metrics.as_deref().map(PreviewAddress::parse_host_and_port).transpose();
         let live = LiveJob { is_repeating: args.repeat, metrics: metrics.map_err(Stop::usage)?, ..LiveJob::default() };
         Ok(Self { live, fail_fast: args.fail_fast, ..Self::default() })
+    }
+
+    /// Refuses `--fail-fast` where nothing is live.
+    pub fn check_fail_fast(&self) -> Result<(), Stop> {
+        if self.fail_fast && !self.live.is_live() {
+            return Err(Stop::usage(AnimationError::NothingLive { option: "--fail-fast" }));
+        }
+        Ok(())
     }
 
     /// One more. It is encoded as `like` says, which is asked for its kind.

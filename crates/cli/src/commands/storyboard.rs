@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use image::RgbImage;
-use moue_animation::{AnimationError, Target, read_map};
+use moue_animation::{AnimationError, GST, Target, read_map};
 use moue_board::Board;
 use moue_engine::CancelToken;
 use moue_film::{
@@ -140,7 +140,7 @@ fn kinds(stop: Stop) -> Stop {
     match text.split_once("\nhint: names that are understood: ") {
         Some((problem, _)) => Stop::usage(anyhow::anyhow!(
             "{problem}\nhint: the film is film.mp4, film.mkv, film.webm, film.gif, frames/ or shot_%05d.png, the board \
-             board.html, board.pdf or board.png"
+             board.html, board.pdf or board.png; live are preview://, rtmp://HOST/APP/KEY, srt://HOST:PORT and live.m3u8"
         )),
         None => stop,
     }
@@ -161,6 +161,9 @@ fn check_folder(board: &Path) -> Result<(), Stop> {
 
 /// The kind of board that a name stands for, if it is one.
 fn board_kind(name: &str) -> Option<BoardKind> {
+    if name.starts_with(GST) {
+        return None;
+    }
     let ending = Path::new(name).extension().and_then(OsStr::to_str).map(str::to_lowercase);
     let is_pattern = name.contains('%');
     match ending.as_deref() {
@@ -192,6 +195,7 @@ impl<'a> Plan<'a> {
             )));
         }
         films.live.check().map_err(Stop::usage)?;
+        films.check_fail_fast()?;
         if args.watch && films.live.is_live() {
             return Err(Stop::usage(anyhow::anyhow!(
                 "--watch and a live output do not go together\nhint: watch a file, e.g. -o draft.mp4"
@@ -375,7 +379,7 @@ mod tests {
         for name in ["a.html", "A.HTM", "b.pdf", "c.png"] {
             assert!(board_kind(name).is_some(), "{name}");
         }
-        for name in ["a.mp4", "frames/", "shot_%05d.png", "a.gif", "a"] {
+        for name in ["a.mp4", "frames/", "shot_%05d.png", "a.gif", "a", "gst: pngenc ! filesink location=a.png"] {
             assert!(board_kind(name).is_none(), "{name}");
         }
         assert_eq!(
