@@ -52,8 +52,8 @@ pub use job::{
 };
 pub use keyframes::{Keyframing, Share, keyframes};
 pub use live::{
-    Broadcast, DriverReport, GST, LiveJob, LiveSummary, PoseRenderer, PreviewAddress, PreviewError, Programme, Target,
-    TargetKind,
+    Beside, Broadcast, DriverReport, GST, LiveJob, LiveSummary, PoseRenderer, PreviewAddress, PreviewError, Programme,
+    Target, TargetKind,
 };
 pub use measure::{Dropped, Flicker, Following, Likeness, MeasureJob, Measured, MeasuredTracks, Thumbnails, measure};
 pub use mixed::{Mixed, painted_frames};

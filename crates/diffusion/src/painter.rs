@@ -363,9 +363,10 @@ fn check_size((width, height): (u32, u32), checkpoint: &Checkpoint) -> Result<()
         found: format!("{width}x{height}"),
         expected: format!("multiples of {step} pixels, at least {least}"),
         hint: format!(
-            "the next one is {}x{}; 512x512 is what the model was trained on",
+            "the next one is {}x{}; these models have learned pictures of {own}x{own}",
             nearest(width),
-            nearest(height)
+            nearest(height),
+            own = checkpoint.side()
         ),
     })
 }

@@ -228,9 +228,7 @@ impl FarmError {
             // Room on this machine's disk, a folder to be mounted, an interruption, results of others that are still to
             // come: they pass.
             Self::Interrupted | Self::Folder { .. } | Self::Io { .. } | Self::TooEarly { .. } => Verdict::Retry,
-            Self::Film(FilmError::Interrupted { .. } | FilmError::Animation(AnimationError::Interrupted)) => {
-                Verdict::Retry
-            }
+            Self::Film(FilmError::Interrupted(_) | FilmError::Animation(AnimationError::Interrupted)) => Verdict::Retry,
             Self::Film(FilmError::Media(error)) | Self::Media(error) => of_media(error),
             Self::Film(FilmError::Animation(AnimationError::Media(error))) => of_media(error),
             _ => Verdict::GiveUp,

@@ -17,6 +17,15 @@ pub fn frame_path(folder: &Path, frame: u64) -> PathBuf {
     folder.join(format!("{frame:06}.png"))
 }
 
+/// Whether a painting is there: a whole PNG, of that side. Others are painted again.
+pub(crate) fn is_painted(path: &Path, side: u32) -> bool {
+    let Ok(bytes) = std::fs::read(path) else { return false };
+    let side = side.to_be_bytes();
+    let begins =
+        bytes.starts_with(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR") && bytes.get(16..24) == Some(&[side, side].concat());
+    begins && bytes.ends_with(b"\0\0\0\0IEND\xae\x42\x60\x82")
+}
+
 /// The frames that have to be painted to show `frames` of a shot whose keyframes follow from all that it is asked for:
 /// the keyframes around them.
 pub(crate) fn painted_around(frames: &[u64], shot: &[FlameExpression], how: Keyframing) -> Vec<u64> {

@@ -104,27 +104,24 @@ pub enum FilmError {
         /// That name.
         path: PathBuf,
     },
-    /// Interrupted; what was finished is kept.
-    #[error(
-        "interrupted: {kept} of {of} parts of the film are finished and kept\nhint: the same command goes on from there"
-    )]
-    Interrupted {
-        /// Parts that are there.
-        kept: usize,
-        /// Parts of the whole film.
-        of: usize,
-    },
-    /// A stream broke that the run was not to outlive; what was finished is kept.
-    #[error(
-        "{problem}\n{kept} of {of} parts of the film are finished and kept\nhint: the same command goes on from there"
-    )]
+    /// Interrupted; what was finished is kept: so many parts of so many, where a film is joined of parts.
+    #[error("interrupted{}", kept_parts(": ", *.0))]
+    Interrupted(Option<(usize, usize)>),
+    /// A stream broke that the run was not to outlive; what was finished is kept, as after an interruption.
+    #[error("{problem}{}", kept_parts("\n", *.kept))]
     Stream {
         /// Which, and why.
         problem: String,
-        /// Parts that are there.
-        kept: usize,
-        /// Parts of the whole film.
-        of: usize,
+        /// Parts that are there, of all.
+        kept: Option<(usize, usize)>,
+    },
+    /// A part of a film could not be kept, and so the film cannot be joined.
+    #[error("{outputs}: not made, as a part of it is lost: {source}")]
+    Part {
+        /// The outputs that would have been joined of such parts.
+        outputs: String,
+        /// Why.
+        source: Box<FilmError>,
     },
     /// A part of the run failed.
     #[error("{0}")]
@@ -157,6 +154,15 @@ pub enum LedgerProblem {
         /// The file.
         file: String,
     },
+}
+
+fn kept_parts(before: &str, parts: Option<(usize, usize)>) -> String {
+    match parts {
+        Some((kept, of)) => format!(
+            "{before}{kept} of {of} parts of the film are finished and kept\nhint: the same command goes on from there"
+        ),
+        None => "\nhint: the same command begins anew; only frames that were painted are kept".to_owned(),
+    }
 }
 
 impl From<EngineError> for FilmError {

@@ -1,11 +1,10 @@
 //! The run: a storyboard in, films out.
 
 use std::collections::HashSet;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use moue_animation::{AnimationError, Broadcast, Framing, LiveJob, LiveSummary, Observer, Programme, pose_renderer};
+use moue_animation::{Beside, Broadcast, Framing, LiveJob, LiveSummary, Observer, Programme, pose_renderer};
 use moue_engine::CancelToken;
 use moue_media::{EncoderSettings, Output, RawOutput, VideoFormat};
 use moue_storyboard::{Renderer, Storyboard};
@@ -60,6 +59,11 @@ impl FilmJob {
         files.chain(raw.map(|raw| Named { name: raw.to_string(), kind: "GStreamer".to_owned(), film: None }))
     }
 
+    /// What takes the frames of a coding is called: as the first of those outputs.
+    pub(crate) fn taker(&self, coding: Coding) -> String {
+        self.of_coding(coding).next().unwrap_or_default()
+    }
+
     /// The names of those that are joined of pieces in that coding.
     pub(crate) fn of_coding(&self, coding: Coding) -> impl Iterator<Item = String> {
         let is_so = move |named: &Named<'_>| named.film.as_ref().is_some_and(|(_, of)| *of == coding);
@@ -104,10 +108,17 @@ pub struct FilmSummary {
     pub outputs: Vec<FilmOutput>,
     /// What was streamed.
     pub live: Vec<LiveSummary>,
+    /// Whether it was interrupted, and then what is kept.
+    #[serde(serialize_with = "is_some")]
+    pub interrupted: Option<String>,
     /// What failed while the rest went on.
     pub failures: Vec<String>,
     /// Pieces in the folder that this film does not use, and their bytes.
     pub unused: (usize, u64),
+}
+
+fn is_some<S: serde::Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(text.is_some())
 }
 
 /// An output in a [`FilmSummary`].
@@ -153,20 +164,24 @@ pub fn film(
     for (output, settings) in &job.outputs {
         drop(output.open(&format, settings, job.overwrite)?);
     }
-    let keep = Keep::open(&job.keep, job.restart)?;
-    let shoot = Shoot::new(storyboard, cut, drawing, &keep.painted(), job.workers, props)?;
+    // What is drawn once and watched alone leaves nothing to keep.
+    let keeps = !codings.is_empty() || storyboard.output.renderer != Renderer::Mesh;
+    let keep = keeps.then(|| Keep::open(&job.keep, job.restart)).transpose()?;
+    let painted = keep.as_ref().map(Keep::painted).unwrap_or_default();
+    let shoot = Shoot::new(storyboard, cut, drawing, &painted, job.workers, props)?;
     let pieces = shoot.pieces()?;
-    let mut progress = Progress::default();
+    let mut missing = Vec::new();
     for piece in &pieces {
         let count = piece.frames.end - piece.frames.start;
         let mut wanted = Vec::new();
         for coding in &codings {
-            if !keep.has(&piece.name(coding), count)? {
+            if !keep.as_ref().map_or(Ok(false), |keep| keep.has(&piece.name(coding), count))? {
                 wanted.push(*coding);
             }
         }
-        progress.missing.push(wanted);
+        missing.push(wanted);
     }
+    let mut progress = Progress::new(missing);
     // Outputs of single frames take every frame, and so every frame is drawn.
     for (place, named) in job.named().enumerate().filter(|(_, named)| named.film.is_none()) {
         let sink = match job.outputs.get(place) {
@@ -184,77 +199,104 @@ pub fn film(
     let to_render: u64 = pieces.iter().zip(&drawn).filter(|(_, drawn)| **drawn).map(|(piece, _)| count(piece)).sum();
     observer.planned(cut.frame_count(), to_render);
 
-    let chosen = pieces.iter().zip(&drawn).filter(|(_, drawn)| **drawn).map(|(piece, _)| piece.frames.clone());
-    let wanted = cut.frames_of_shots(chosen);
-    let mut making = Making {
+    let making = Making {
         storyboard,
         cut,
         job,
         shoot: &shoot,
         pieces: &pieces,
-        keep: &keep,
+        keep: keep.as_ref(),
         format,
         broadcast: broadcast.as_ref(),
-        observer,
         token,
         drawn: &drawn,
-        progress,
     };
-    let painted = shoot.paint(&wanted, &mut |_| ControlFlow::Continue(()), observer, token);
-    painted.map_err(|error| match error {
-        FilmError::Animation(AnimationError::Interrupted) => making.interrupted(),
-        error => error,
-    })?;
-
-    observer.started(to_render);
-    let made = Broadcast::around(broadcast.as_ref(), observer, token, || {
-        // What is missing is written, and everything goes on air.
-        making.draw()?;
+    let goes_on = || broadcast.as_ref().is_some_and(|broadcast| broadcast.goes_on(token));
+    let put_together = |progress: &mut Progress| {
         observer.finishing();
-        let (outputs, failures) = making.put_together()?;
-        if broadcast.as_ref().is_some_and(|broadcast| broadcast.goes_on(token)) {
-            observer.on_air(outputs.len());
+        let made = making.put_together(progress, observer);
+        if let Some(broadcast) = &broadcast {
+            broadcast.files_done();
         }
-        while broadcast.as_ref().is_some_and(|broadcast| broadcast.plays_again(token)) {
-            match making.draw() {
-                Err(FilmError::Interrupted { .. }) => {}
-                outcome => outcome?,
+        made
+    };
+    let drawn = Broadcast::around(broadcast.as_ref(), observer, token, || {
+        let ready = if is_watched {
+            // Nobody waits for them while a film is on air.
+            shoot.read_motions(&cut.shots(), observer, token)
+        } else {
+            making.paint(observer).inspect(|()| observer.started(to_render))
+        };
+        ready.map_err(|error| making.ended(error, &progress))?;
+        // What is missing is written, and everything goes on air.
+        making.draw(&mut progress, observer)?;
+        if !goes_on() {
+            return Ok(None);
+        }
+        std::thread::scope(|threads| {
+            let joining = threads.spawn(|| {
+                let made = put_together(&mut progress)?;
+                if goes_on() {
+                    observer.on_air(made.0.len());
+                }
+                Ok::<_, FilmError>(made)
+            });
+            while broadcast.as_ref().is_some_and(|broadcast| broadcast.plays_again(token)) {
+                let mut alone = Progress::new(vec![Vec::new(); pieces.len()]);
+                match making.draw(&mut alone, &()) {
+                    Err(FilmError::Interrupted(_)) => {}
+                    outcome => outcome?,
+                }
             }
-        }
-        Ok::<_, FilmError>((outputs, failures))
+            joining.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).map(Some)
+        })
     });
-    let rendered_shots = making.progress.shots;
     let live = broadcast.as_ref().map(Broadcast::summaries).unwrap_or_default();
     let streams: Vec<String> = live.iter().filter_map(|leg| leg.failure.clone()).collect();
-    let (outputs, mut lost) = match (made, streams.first()) {
-        (Ok(made), _) => made,
-        // Why a stream ended explains why the film did.
-        (Err(FilmError::Interrupted { kept, of }), Some(problem)) if !token.is_finishing() => {
-            return Err(FilmError::Stream { problem: problem.clone(), kept, of });
+    let made = match drawn {
+        Ok(Some(made)) => Ok(made),
+        Ok(None) => put_together(&mut progress),
+        Err(error) => Err(error),
+    };
+    let (outputs, mut lost, interrupted) = match made {
+        Ok((outputs, lost)) => (outputs, lost, None),
+        Err(FilmError::Interrupted(kept)) => {
+            let outputs = making.end_raw(&mut progress, observer);
+            // Why a stream ended explains why the film did.
+            let problem = streams.first().filter(|_| !token.is_finishing()).cloned();
+            let error = match problem {
+                Some(problem) => FilmError::Stream { problem, kept },
+                None => FilmError::Interrupted(kept),
+            };
+            if live.is_empty() && outputs.is_empty() || matches!(error, FilmError::Stream { .. }) {
+                return Err(error);
+            }
+            (outputs, Vec::new(), Some(error.to_string()))
         }
-        (Err(error), _) => return Err(error),
+        Err(error) => return Err(error),
     };
     if outputs.is_empty() && live.is_empty() && !lost.is_empty() {
-        return Err(lost.remove(0).error);
+        return Err(lost.remove(0));
     }
-    let failures: Vec<String> = lost.into_iter().map(|failure| failure.text).chain(streams).collect();
+    let failures: Vec<String> = lost.iter().map(ToString::to_string).chain(streams).collect();
     failures.iter().for_each(|failure| observer.failed(failure));
     let names = |coding: &Coding| pieces.iter().map(|piece| piece.name(coding)).collect::<Vec<_>>();
     let used: HashSet<String> = codings.iter().flat_map(names).collect();
     Ok(FilmSummary {
         frames: cut.frame_count(),
-        rendered: to_render,
+        rendered: if interrupted.is_some() { progress.rendered() } else { to_render },
         duration: rate.seconds_at(cut.frame_count()),
         frame_rate: rate.to_string(),
         size: size.into(),
         renderer: storyboard.output.renderer.name(),
         shots: cut.shots().len(),
-        rendered_shots,
+        rendered_shots: progress.shots,
         seconds: began.elapsed().as_secs_f64(),
         outputs,
         live,
         failures,
-        unused: keep.unused(&used),
+        unused: keep.map(|keep| keep.unused(&used)).unwrap_or_default(),
+        interrupted,
     })
 }
 
@@ -292,7 +334,13 @@ fn programme(
         frames: Some(cut.frame_count()),
         channels: Channel::all().filter(|channel| matches!(channel, Channel::Flame(_)) == is_painted).collect(),
         pose,
-        files: job.named().map(|named| (named.name, named.kind)).collect(),
+        files: job
+            .named()
+            .map(|Named { name, kind, film }| match film {
+                Some((_, coding)) => Beside { name, kind, taker: job.taker(coding) },
+                None => Beside::new(name, kind),
+            })
+            .collect(),
         is_live: false,
     })
 }

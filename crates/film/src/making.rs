@@ -1,18 +1,24 @@
 //! A film in the making: its pieces are drawn, and its outputs filled. An output that fails leaves the others alone.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use moue_animation::{Broadcast, Filled, NamedSink, tell_failure};
+use moue_animation::{Broadcast, Filled, NamedSink, Observer, tell_failure};
 use moue_engine::CancelToken;
 use moue_media::{Cue, Film, MediaError, Output, VideoFormat, Written, join};
 use moue_storyboard::Storyboard;
 
 use crate::keep::Keep;
 use crate::make::{FilmJob, FilmObserver, FilmOutput, Named};
+use crate::run::Drawn;
 use crate::{Coding, Cut, FilmError, Piece, Shoot};
+
+/// How long a film may still be joined when the run is to finish: short ones are whole then.
+const GRACE: Duration = Duration::from_millis(800);
 
 /// What a film is made with.
 pub(crate) struct Making<'a> {
@@ -21,14 +27,13 @@ pub(crate) struct Making<'a> {
     pub job: &'a FilmJob,
     pub shoot: &'a Shoot<'a>,
     pub pieces: &'a [Piece],
-    pub keep: &'a Keep,
+    /// Where pieces are kept, if anything is.
+    pub keep: Option<&'a Keep>,
     pub format: VideoFormat,
     pub broadcast: Option<&'a Broadcast>,
-    pub observer: &'a dyn FilmObserver,
     pub token: &'a CancelToken,
     /// Of each piece, whether it is drawn.
     pub drawn: &'a [bool],
-    pub progress: Progress,
 }
 
 /// What has come of it so far. Outputs are called by their numbers in [`FilmJob::named`].
@@ -47,125 +52,292 @@ pub(crate) struct Progress {
     pub shots: Vec<String>,
 }
 
-/// An output that there is not.
-pub(crate) struct Failure {
-    /// What is told of it beside others.
-    pub text: String,
-    pub error: FilmError,
+impl Progress {
+    /// Of a film of whose pieces these are not kept yet.
+    pub fn new(missing: Vec<Vec<Coding>>) -> Self {
+        Self { missing, ..Self::default() }
+    }
+
+    /// Frames that were drawn.
+    pub fn rendered(&self) -> u64 {
+        self.rendered.load(Ordering::Relaxed)
+    }
 }
 
+/// A run of frames that is drawn at once: a piece, or some of it.
+struct Step {
+    piece: usize,
+    frames: Range<u64>,
+    begins: bool,
+    ends: bool,
+}
+
+/// Where frames go.
+enum Slot {
+    /// To an output.
+    Direct(usize),
+    /// To the piece in that coding.
+    Part(Coding),
+}
+
+/// Passes on nothing but notes: what is done beside something else has no progress of its own.
+struct Aside<'a>(&'a dyn FilmObserver);
+
+impl Observer for Aside<'_> {
+    fn note(&self, text: &str) {
+        self.0.note(text);
+    }
+}
+
+impl FilmObserver for Aside<'_> {}
+
 impl Making<'_> {
+    /// Paints all that will be drawn; what is watched is painted by and by.
+    ///
+    /// # Errors
+    /// As [`film`](crate::film()).
+    pub fn paint(&self, observer: &dyn FilmObserver) -> Result<(), FilmError> {
+        let drawn = self.pieces.iter().zip(self.drawn).filter(|(_, drawn)| **drawn);
+        let wanted = self.cut.frames_of_shots(drawn.map(|(piece, _)| piece.frames.clone()));
+        self.shoot.paint(&wanted, &mut |_| ControlFlow::Continue(()), observer, self.token)
+    }
+
     /// Draws what is to be drawn, for those who want it.
     ///
     /// # Errors
     /// [`FilmError::Interrupted`], and what ends all outputs alike.
-    pub fn draw(&mut self) -> Result<(), FilmError> {
-        for (index, piece) in self.pieces.iter().enumerate().filter(|(index, _)| self.drawn[*index]) {
-            let wanted = std::mem::take(&mut self.progress.missing[index]);
-            let is_broken = |coding: &Coding| self.progress.broken.iter().any(|(of, _)| of == coding);
-            let (broken, codings): (Vec<Coding>, Vec<Coding>) = wanted.into_iter().partition(is_broken);
-            self.progress.missing[index] = broken;
-            let (places, mut sinks): (Vec<usize>, Vec<NamedSink>) = self.progress.direct.drain(..).unzip();
-            let names: Vec<String> = sinks.iter().map(|(name, _)| name.clone()).collect();
-            let mut parts = Vec::new();
-            for coding in codings {
-                match self.shoot.open(&piece.frames, &coding, self.keep.path(&piece.name(&coding))) {
-                    Ok(sink) => {
-                        sinks.push((format!("part {}", parts.len()), sink));
-                        parts.push(coding);
-                    }
-                    Err(error) => self.give_up(index, coding, error, false),
-                }
+    pub fn draw(&self, progress: &mut Progress, observer: &dyn FilmObserver) -> Result<(), FilmError> {
+        let is_watched = self.broadcast.is_some_and(Broadcast::is_watched);
+        let steps = self.steps(is_watched);
+        let direct = progress.direct.drain(..).map(|(place, sink)| (Slot::Direct(place), sink));
+        let mut takers: Vec<(Slot, NamedSink)> = direct.collect();
+        for (number, step) in steps.iter().enumerate() {
+            let piece = &self.pieces[step.piece];
+            if step.begins {
+                self.open(step.piece, &mut takers, progress, observer);
             }
-            if sinks.is_empty() && !self.is_watched() {
+            if takers.is_empty() && !is_watched {
                 continue;
             }
-            let (rendered, observer, token) = (&self.progress.rendered, self.observer, self.token);
-            let Some(filled) = self.shoot.draw(&piece.frames, sinks, self.broadcast, rendered, observer, token)? else {
-                if self.broadcast.is_some_and(|broadcast| broadcast.begins_again(token)) {
+            if number == 0 && is_watched {
+                // Those after it are prepared while the one before them is seen.
+                self.prepare(step, observer).map_err(|error| self.ended(error, progress))?;
+                observer.started(steps.iter().map(|step| step.frames.end - step.frames.start).sum());
+            }
+            let (slots, sinks): (Vec<Slot>, Vec<NamedSink>) = takers.drain(..).unzip();
+            let names: Vec<String> = sinks.iter().map(|(name, _)| name.clone()).collect();
+            let draw =
+                || self.shoot.draw(&step.frames, sinks, self.broadcast, &progress.rendered, observer, self.token);
+            let following = &steps[number + 1..];
+            let (drawn, prepared) = if is_watched { self.beside(following, observer, draw) } else { (draw(), Ok(())) };
+            let Some(Drawn { filled, is_whole }) = drawn? else { return Err(self.interrupted(progress)) };
+            for ((slot, name), filled) in slots.into_iter().zip(names).zip(filled) {
+                match (slot, filled) {
+                    (slot, Ok(sink)) => takers.push((slot, (name, sink))),
+                    (Slot::Direct(place), Err(error)) => progress.lost.push((place, error)),
+                    (Slot::Part(coding), Err(error)) => {
+                        self.give_up(step.piece, coding, error.into(), progress, None);
+                    }
+                }
+            }
+            let is_last = number + 1 == steps.len();
+            if !is_whole || prepared.is_err() || self.token.is_finishing() && !is_last {
+                for (slot, sink) in takers {
+                    match slot {
+                        Slot::Direct(place) => progress.direct.push((place, sink)),
+                        Slot::Part(coding) => progress.missing[step.piece].push(coding),
+                    }
+                }
+                if self.broadcast.is_some_and(|broadcast| broadcast.begins_again(self.token)) {
                     return Ok(());
                 }
-                self.progress.missing[index].extend(parts);
-                return Err(self.interrupted());
-            };
-            let mut filled = filled.into_iter();
-            for ((place, name), filled) in places.into_iter().zip(names).zip(&mut filled) {
-                match filled {
-                    Ok(sink) => self.progress.direct.push((place, (name, sink))),
-                    Err(error) => self.progress.lost.push((place, error)),
-                }
+                return Err(prepared.map_or_else(|error| self.ended(error, progress), |()| self.interrupted(progress)));
             }
-            for (coding, filled) in parts.into_iter().zip(filled) {
-                let is_told = filled.is_err();
-                let written = filled.and_then(|sink| sink.finish()).map_err(FilmError::from);
-                let frames = piece.frames.end - piece.frames.start;
-                if let Err(error) = written.and_then(|_| self.keep.add(&piece.name(&coding), frames)) {
-                    self.give_up(index, coding, error, is_told);
+            if step.ends {
+                self.close(step.piece, &mut takers, progress, observer);
+                for shot in piece.shots.iter().map(|shot| &self.storyboard.shots[*shot].name) {
+                    if !progress.shots.contains(shot) {
+                        progress.shots.push(shot.clone());
+                    }
                 }
-            }
-            for shot in piece.shots.iter().map(|shot| &self.storyboard.shots[*shot].name) {
-                if !self.progress.shots.contains(shot) {
-                    self.progress.shots.push(shot.clone());
-                }
-            }
-            if self.token.is_finishing() && index + 1 < self.pieces.len() {
-                return Err(self.interrupted());
             }
         }
+        let direct = takers.into_iter().filter_map(|(slot, sink)| match slot {
+            Slot::Direct(place) => Some((place, sink)),
+            Slot::Part(_) => None,
+        });
+        progress.direct.extend(direct);
         Ok(())
     }
 
+    /// What is drawn, in order: pieces, or seconds of them where they are painted while somebody watches.
+    fn steps(&self, is_watched: bool) -> Vec<Step> {
+        let most = match is_watched && self.shoot.paints_by_and_by() {
+            true => (self.storyboard.output.rate.fps().ceil() as u64).max(1),
+            false => u64::MAX,
+        };
+        let mut steps = Vec::new();
+        for (piece, Range { start, end }) in self.pieces.iter().map(|piece| piece.frames.clone()).enumerate() {
+            let mut from = if self.drawn[piece] { start } else { end };
+            while from < end {
+                let to = from.saturating_add(most).min(end);
+                steps.push(Step { piece, frames: from..to, begins: from == start, ends: to == end });
+                from = to;
+            }
+        }
+        steps
+    }
+
+    /// Opens the parts that are to be kept of a piece.
+    fn open(
+        &self,
+        index: usize,
+        takers: &mut Vec<(Slot, NamedSink)>,
+        progress: &mut Progress,
+        observer: &dyn FilmObserver,
+    ) {
+        let Some(keep) = self.keep else { return };
+        let piece = &self.pieces[index];
+        let wanted = std::mem::take(&mut progress.missing[index]);
+        let is_broken = |coding: &Coding| progress.broken.iter().any(|(of, _)| of == coding);
+        let (broken, codings): (Vec<Coding>, Vec<Coding>) = wanted.into_iter().partition(is_broken);
+        progress.missing[index] = broken;
+        for coding in codings {
+            match self.shoot.open(&piece.frames, &coding, keep.path(&piece.name(&coding))) {
+                Ok(sink) => takers.push((Slot::Part(coding), (self.job.taker(coding), sink))),
+                Err(error) => self.give_up(index, coding, error, progress, Some(observer)),
+            }
+        }
+    }
+
+    /// Keeps the parts of a piece that have all their frames.
+    fn close(
+        &self,
+        index: usize,
+        takers: &mut Vec<(Slot, NamedSink)>,
+        progress: &mut Progress,
+        observer: &dyn FilmObserver,
+    ) {
+        let piece = &self.pieces[index];
+        for (slot, (name, sink)) in std::mem::take(takers) {
+            let Slot::Part(coding) = slot else {
+                takers.push((slot, (name, sink)));
+                continue;
+            };
+            let frames = piece.frames.end - piece.frames.start;
+            let add = || self.keep.map_or(Ok(()), |keep| keep.add(&piece.name(&coding), frames));
+            if let Err(error) = sink.finish().map_err(FilmError::from).and_then(|_| add()) {
+                self.give_up(index, coding, error, progress, Some(observer));
+            }
+        }
+    }
+
+    /// Does that while what is seen after it is being prepared.
+    fn beside<R>(
+        &self,
+        following: &[Step],
+        observer: &dyn FilmObserver,
+        work: impl FnOnce() -> R,
+    ) -> (R, Result<(), FilmError>) {
+        let is_done = AtomicBool::new(false);
+        std::thread::scope(|threads| {
+            let preparing = threads.spawn(|| {
+                let Some((next, later)) = following.split_first() else { return Ok(()) };
+                self.prepare(next, &Aside(observer))?;
+                // Short ones are over before what comes after them is ready.
+                for step in later.iter().take(2) {
+                    if is_done.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    self.shoot.prepare(&step.frames, &Aside(observer), self.token)?;
+                }
+                Ok(())
+            });
+            let result = work();
+            is_done.store(true, Ordering::Relaxed);
+            (result, preparing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        })
+    }
+
+    /// Gets frames ready to be drawn, and paints them where they are painted.
+    fn prepare(&self, step: &Step, observer: &dyn FilmObserver) -> Result<(), FilmError> {
+        let is_cut = || self.broadcast.is_some_and(Broadcast::is_cut);
+        let mut goes_on = |_: crate::PaintedFrame<'_>| match is_cut() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        self.shoot.paint(&self.cut.frames_of_shots([step.frames.clone()]), &mut goes_on, observer, self.token)?;
+        self.shoot.prepare(&step.frames, observer, self.token)
+    }
+
     /// What is said where it ends before its end.
-    pub fn interrupted(&self) -> FilmError {
-        let kept = self.progress.missing.iter().filter(|missing| missing.is_empty()).count();
-        FilmError::Interrupted { kept, of: self.pieces.len() }
+    pub fn interrupted(&self, progress: &Progress) -> FilmError {
+        let is_kept = self.job.named().any(|named| named.film.is_some());
+        let kept = progress.missing.iter().filter(|missing| missing.is_empty()).count();
+        FilmError::Interrupted(is_kept.then_some((kept, self.pieces.len())))
     }
 
-    fn is_watched(&self) -> bool {
-        self.broadcast.is_some_and(Broadcast::is_watched)
+    /// The same where a part of the work was interrupted.
+    pub fn ended(&self, error: FilmError, progress: &Progress) -> FilmError {
+        match error {
+            FilmError::Animation(moue_animation::AnimationError::Interrupted) => self.interrupted(progress),
+            error => error,
+        }
     }
 
-    /// There will be no films of that coding; what is kept of them stays, for the next time.
-    fn give_up(&mut self, piece: usize, coding: Coding, error: FilmError, is_told: bool) {
+    /// There will be no films of that coding; what is kept of them stays, for the next time. It is told to the
+    /// `observer`, if it was not.
+    fn give_up(
+        &self,
+        piece: usize,
+        coding: Coding,
+        error: FilmError,
+        progress: &mut Progress,
+        observer: Option<&dyn FilmObserver>,
+    ) {
         for name in self.job.of_coding(coding) {
             if let Some(broadcast) = self.broadcast {
                 broadcast.file_failed(&name, 0, "a part of it could not be kept");
             }
         }
         // With its hint at the end; where it is the only output, that is now.
-        if !is_told && (self.job.named().count() > 1 || self.is_watched()) {
-            self.observer.note(error.to_string().lines().next().unwrap_or_default());
+        let goes_on = self.job.named().count() > 1 || self.broadcast.is_some_and(Broadcast::is_watched);
+        if let Some(observer) = observer.filter(|_| goes_on) {
+            observer.note(error.to_string().lines().next().unwrap_or_default());
         }
-        self.progress.missing[piece].push(coding);
-        self.progress.broken.push((coding, error));
+        progress.missing[piece].push(coding);
+        progress.broken.push((coding, error));
     }
 
-    /// Joins pieces to films, and completes the outputs that took every frame.
+    /// Joins pieces to films, and completes the outputs that took every frame. What failed has no output.
     ///
     /// # Errors
-    /// Where it is told to stop at once.
-    pub fn put_together(&mut self) -> Result<(Vec<FilmOutput>, Vec<Failure>), FilmError> {
-        let (job, progress) = (self.job, &mut self.progress);
+    /// Where it is interrupted.
+    pub fn put_together(
+        &self,
+        progress: &mut Progress,
+        observer: &dyn FilmObserver,
+    ) -> Result<(Vec<FilmOutput>, Vec<FilmError>), FilmError> {
+        let job = self.job;
         let sounds = self.cut.cues();
         if !sounds.is_empty()
             && !job.outputs.is_empty()
             && job.outputs.iter().all(|(output, _)| !output.kind().holds_sound())
         {
-            self.observer.note("none of the outputs holds sound: mp4, mkv and webm do");
+            observer.note("none of the outputs holds sound: mp4, mkv and webm do");
         }
         tracing::info!(pieces = self.pieces.len(), sounds = sounds.len(), "joining");
         let full = std::mem::take(&mut progress.direct).into_iter().map(|(place, (_, sink))| (place, Ok(sink)));
         let lost = std::mem::take(&mut progress.lost).into_iter().map(|(place, error)| (place, Err(error)));
         let mut direct: BTreeMap<usize, Filled> = full.chain(lost).collect();
         let broken = std::mem::take(&mut progress.broken);
-        // What is drawn after this is watched alone.
-        progress.missing.iter_mut().for_each(Vec::clear);
         let mut outputs = Vec::new();
-        let mut failures: Vec<Failure> = Vec::new();
+        let mut failures: Vec<FilmError> = Vec::new();
+        let asked_to_finish = Cell::new(None);
         for (place, Named { name, kind, film }) in job.named().enumerate() {
             let written = match film {
                 Some((_, coding)) if broken.iter().any(|(of, _)| *of == coding) => continue,
-                Some((output, coding)) => self.join(&name, output, &coding, &sounds),
+                Some((output, coding)) => self.join(&name, output, &coding, &sounds, &asked_to_finish, observer),
                 None => match direct.remove(&place) {
                     Some(Ok(sink)) => sink.finish(),
                     Some(Err(error)) => {
@@ -178,37 +350,61 @@ impl Making<'_> {
             };
             match written {
                 Ok(Written { frames, bytes, notes, .. }) => {
-                    notes.iter().for_each(|note| self.observer.note(&format!("{name}: {note}")));
+                    notes.iter().for_each(|note| observer.note(&format!("{name}: {note}")));
                     outputs.push(FilmOutput { path: name, kind, frames, bytes });
                 }
-                Err(error) if self.token.is_aborting() => return Err(error.into()),
+                Err(MediaError::Interrupted { .. }) => return Err(self.interrupted(progress)),
                 Err(error) => {
                     let goes_on = self.broadcast.is_some_and(|broadcast| broadcast.goes_on(self.token));
-                    let frames = self.cut.frame_count();
-                    tell_failure(&name, frames, &error, goes_on, self.broadcast, self.observer);
+                    tell_failure(&name, self.cut.frame_count(), &error, goes_on, self.broadcast, observer);
                     failures.push(error.into());
                 }
             }
         }
         failures.extend(broken.into_iter().map(|(coding, error)| {
             let names: Vec<String> = job.of_coding(coding).collect();
-            Failure { text: format!("{}: not made, as a part of it is lost: {error}", names.join(", ")), error }
+            FilmError::Part { outputs: names.join(", "), source: Box::new(error) }
         }));
         Ok((outputs, failures))
     }
 
-    fn join(&self, name: &str, output: &Output, coding: &Coding, sounds: &[Cue]) -> Result<Written, MediaError> {
-        let paths: Vec<PathBuf> = self.pieces.iter().map(|piece| self.keep.path(&piece.name(coding))).collect();
+    /// Ends outputs in GStreamer's words where the film was interrupted: their files are theirs, and may be of use as far
+    /// as they came. The others have nothing under their names yet, and are left out.
+    pub fn end_raw(&self, progress: &mut Progress, observer: &dyn FilmObserver) -> Vec<FilmOutput> {
+        let mut direct: BTreeMap<usize, NamedSink> = std::mem::take(&mut progress.direct).into_iter().collect();
+        let mut outputs = Vec::new();
+        for (place, Named { name, kind, .. }) in self.job.named().enumerate().skip(self.job.outputs.len()) {
+            let Some((_, sink)) = direct.remove(&place) else { continue };
+            match sink.finish() {
+                Ok(Written { frames, bytes, .. }) => {
+                    observer.note(&format!("{name}: it ends here; --overwrite begins it anew"));
+                    outputs.push(FilmOutput { path: name, kind, frames, bytes });
+                }
+                Err(error) => observer.note(error.to_string().lines().next().unwrap_or_default()),
+            }
+        }
+        outputs
+    }
+
+    fn join(
+        &self,
+        name: &str,
+        output: &Output,
+        coding: &Coding,
+        sounds: &[Cue],
+        asked_to_finish: &Cell<Option<Instant>>,
+        observer: &dyn FilmObserver,
+    ) -> Result<Written, MediaError> {
+        let path = |piece: &Piece| self.keep.map_or_else(PathBuf::new, |keep| keep.path(&piece.name(coding)));
+        let paths: Vec<PathBuf> = self.pieces.iter().map(path).collect();
         let film = Film { format: self.format, pieces: &paths, sounds };
         join(output, &film, self.job.overwrite, &mut |frames| {
-            self.observer.joined(name, frames);
-            if self.token.is_aborting() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            observer.joined(name, frames);
+            if self.token.is_finishing() && asked_to_finish.get().is_none() {
+                asked_to_finish.set(Some(Instant::now()));
+            }
+            let is_late = asked_to_finish.get().is_some_and(|asked| asked.elapsed() > GRACE);
+            if self.token.is_aborting() || is_late { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })
-    }
-}
-
-impl From<MediaError> for Failure {
-    fn from(error: MediaError) -> Self {
-        Self { text: error.to_string(), error: error.into() }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use image::RgbImage;
 use moue_animation::{
@@ -14,7 +15,7 @@ use moue_storyboard::{Character, Region, Renderer, Scheduler, Shot, Storyboard};
 use moue_timeline::{Expression, FlameExpression};
 use serde_json::Value;
 
-use crate::album::{Album, Between, frame_path, painted_around};
+use crate::album::{Album, Between, frame_path, is_painted, painted_around};
 use crate::models::model_folder;
 use crate::stage::Stage;
 use crate::{Drawing, FilmError, ModelPrint, PaintedFrame, Props, ShotFrames, digest};
@@ -33,6 +34,9 @@ pub(crate) struct Paintings {
     /// What the models and the machine make of squares that are the frame, and of those that go into the picture.
     look: String,
     pasted_look: String,
+    /// Whether the one who paints stays ready until the next time, and that one: whose square it paints, and which kind.
+    stays: AtomicBool,
+    ready: Mutex<Option<(usize, Compose, Painted)>>,
 }
 
 /// What becomes of the squares that are painted for a shot: what was asked for, else what its framing needs.
@@ -89,6 +93,8 @@ impl Paintings {
             between: None,
             look: look(&side.to_string()),
             pasted_look: look(&pasted_side),
+            stays: AtomicBool::new(false),
+            ready: Mutex::default(),
         }
     }
 
@@ -140,6 +146,14 @@ impl Paintings {
     /// What becomes of the squares of a shot.
     pub fn composition(&self, shot: &Shot) -> Compose {
         composition(shot, self.compose)
+    }
+
+    /// Side of the squares that are painted, in pixels.
+    fn side_of(&self, compose: Compose) -> u32 {
+        match compose {
+            Compose::Crop => self.side,
+            Compose::Paste => self.painting.side.unwrap_or(self.side),
+        }
     }
 
     /// Side of squares that are the frame, in pixels.
@@ -215,7 +229,7 @@ impl Paintings {
     fn paint_squares(
         &self,
         stage: &Stage<'_>,
-        character: usize,
+        number: usize,
         compose: Compose,
         wanted: &[(usize, &[u64])],
         kept: &mut dyn FnMut(PaintedFrame<'_>) -> ControlFlow<()>,
@@ -223,25 +237,30 @@ impl Paintings {
         token: &CancelToken,
     ) -> Result<(), FilmError> {
         let (storyboard, props) = (stage.storyboard, stage.props);
-        let character = &storyboard.cast[character];
+        let character = &storyboard.cast[number];
+        let side = self.side_of(compose);
         let mut missing = Vec::new();
         for (shot, frames) in wanted {
             let folder = self.of(storyboard, *shot, props)?;
             let frames: Vec<u64> =
-                frames.iter().copied().filter(|frame| !frame_path(&folder, *frame).exists()).collect();
+                frames.iter().copied().filter(|frame| !is_painted(&frame_path(&folder, *frame), side)).collect();
             if !frames.is_empty() {
                 missing.push((*shot, folder, frames));
             }
         }
         let at_rest = match compose {
             Compose::Crop => None,
-            Compose::Paste => Some(self.at_rest(character, props)?).filter(|path| !path.exists()),
+            Compose::Paste => Some(self.at_rest(character, props)?).filter(|path| !is_painted(path, side)),
         };
         let total = missing.iter().map(|(_, _, frames)| frames.len()).sum::<usize>() + at_rest.iter().count();
         if total == 0 {
             return Ok(());
         }
-        let mut painted = self.painter(character, compose, props, total as u64, observer, token)?;
+        let ready = self.ready().take().filter(|(who, kind, _)| (*who, *kind) == (number, compose));
+        let mut painted = match ready {
+            Some((_, _, painted)) => painted,
+            None => self.painter(character, compose, props, total as u64, observer, token)?,
+        };
         observer.started(total as u64);
         let mut done = 0;
         let make_folder = |folder: &Path| {
@@ -285,7 +304,19 @@ impl Paintings {
                 observer.rendered(done);
             }
         }
+        if self.stays.load(Ordering::Relaxed) {
+            *self.ready() = Some((number, compose, painted));
+        }
         Ok(())
+    }
+
+    /// Keeps the models loaded from one call of [`Self::paint`] to the next, for those who paint a little at a time.
+    pub fn stay_ready(&self) {
+        self.stays.store(true, Ordering::Relaxed);
+    }
+
+    fn ready(&self) -> MutexGuard<'_, Option<(usize, Compose, Painted)>> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A character, ready to be painted in about so many frames.
@@ -300,10 +331,8 @@ impl Paintings {
     ) -> Result<Painted, FilmError> {
         let portrait = props.portrait(&character.portrait, character.face)?;
         let painting = self.settings(character);
-        let size = match compose {
-            Compose::Crop => Some((self.side, self.side)),
-            Compose::Paste => self.painting.side.map(|side| (side, side)),
-        };
+        let side = self.side_of(compose);
+        let size = Some((side, side));
         let (device, seed) = (self.device, character.rendering.seed);
         let job = PaintJob { painting: &painting, device, seed, size, map: self.map.as_ref() };
         Ok(Painted::new(&job, &portrait, frames, observer, token)?)

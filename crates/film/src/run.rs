@@ -18,6 +18,14 @@ use moue_timeline::{Expression, FlameExpression};
 use crate::stage::{Composed, Scene};
 use crate::{Cut, FilmError, FilmObserver};
 
+/// What a run leaves behind.
+pub(crate) struct Drawn {
+    /// The sinks, and why those that failed have not got what they should.
+    pub filled: Vec<Filled>,
+    /// Whether all frames were drawn for which there was somebody; it may have been interrupted.
+    pub is_whole: bool,
+}
+
 /// One piece on its way through the stages: frames in order, drawn by several threads, written by one each.
 pub(crate) struct Run<'a> {
     pub cut: &'a Cut<'a>,
@@ -43,14 +51,13 @@ impl Run<'_> {
         Asked { index, expression, flame }
     }
 
-    /// The sinks with all frames in them, and why those that failed have not; nothing where the run was interrupted, and
-    /// the sinks are lost.
+    /// Draws the frames into every sink; nothing where the run was torn down, and the sinks are lost.
     pub(crate) fn render(
         &self,
         sinks: Vec<NamedSink>,
         observer: &dyn FilmObserver,
         token: &CancelToken,
-    ) -> Result<Option<Vec<Filled>>, FilmError> {
+    ) -> Result<Option<Drawn>, FilmError> {
         let (width, height) = self.size;
         let outputs = Takers::new(sinks.len(), self.broadcast, observer);
         let takers = &outputs;
@@ -108,8 +115,8 @@ impl Run<'_> {
         }
         let filled = outputs.filled();
         // Where nobody was left to draw for, it ended there.
-        let is_whole = done.into_inner() >= self.frames.end - self.frames.start;
         let are_all_lost = !filled.is_empty() && filled.iter().all(Result::is_err);
-        Ok((is_whole || are_all_lost).then_some(filled))
+        let is_whole = done.into_inner() >= self.frames.end - self.frames.start || are_all_lost;
+        Ok(Some(Drawn { filled, is_whole }))
     }
 }

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use moue_animation::{AnimationError, Broadcast, Compose, Filled, LinearMap, NamedSink};
+use moue_animation::{AnimationError, Broadcast, Compose, LinearMap, NamedSink};
 use moue_engine::CancelToken;
 use moue_media::{Output, Sink, VideoFormat};
 use moue_storyboard::{Renderer, Storyboard};
 
 use crate::paintings::Paintings;
 use crate::pieces::{Piece, pieces};
-use crate::run::Run;
+use crate::run::{Drawn, Run};
 use crate::stage::{Stage, film_size};
 use crate::{Coding, Cut, Drawing, FilmError, FilmObserver, ModelPrint, Props, digest};
 
@@ -170,7 +170,39 @@ impl<'a> Shoot<'a> {
         Ok(())
     }
 
-    /// Draws a run of frames into every sink that takes them; nothing where it was interrupted, and the sinks are lost.
+    /// Whether frames are painted before they are drawn. The models stay loaded then from one call of [`Self::paint`] to
+    /// the next.
+    pub(crate) fn paints_by_and_by(&self) -> bool {
+        self.paintings.as_ref().map(|paintings| paintings.stay_ready()).is_some()
+    }
+
+    /// Reads the motions that shots follow, which takes long where they are videos.
+    ///
+    /// # Errors
+    /// Where one cannot be read.
+    pub(crate) fn read_motions(
+        &self,
+        shots: &[usize],
+        observer: &dyn FilmObserver,
+        token: &CancelToken,
+    ) -> Result<(), FilmError> {
+        shots.iter().try_for_each(|shot| self.stage.read_motions(*shot, observer, token))
+    }
+
+    /// Gets the shots of a run of frames ready to be drawn.
+    ///
+    /// # Errors
+    /// As [`film`](crate::film()).
+    pub(crate) fn prepare(
+        &self,
+        frames: &Range<u64>,
+        observer: &dyn FilmObserver,
+        token: &CancelToken,
+    ) -> Result<(), FilmError> {
+        self.cut.shots_in(frames).into_iter().try_for_each(|shot| self.stage.scene(shot, observer, token).map(drop))
+    }
+
+    /// Draws a run of frames into every sink that takes them; nothing where it was torn down, and the sinks are lost.
     /// `rendered` counts on from run to run.
     pub(crate) fn draw(
         &self,
@@ -180,7 +212,7 @@ impl<'a> Shoot<'a> {
         rendered: &AtomicU64,
         observer: &dyn FilmObserver,
         token: &CancelToken,
-    ) -> Result<Option<Vec<Filled>>, FilmError> {
+    ) -> Result<Option<Drawn>, FilmError> {
         let mut scenes = Vec::new();
         for shot in self.cut.shots_in(frames) {
             scenes.push((shot, self.stage.scene(shot, observer, token)?));
@@ -222,8 +254,10 @@ impl<'a> Shoot<'a> {
     ) -> Result<(), FilmError> {
         let sink = self.open(piece, coding, path)?;
         match self.draw(piece, vec![("part".to_owned(), sink)], None, rendered, observer, token)? {
-            Some(filled) => filled.into_iter().try_for_each(|sink| Ok(sink?.finish().map(drop)?)),
-            None => Err(AnimationError::Interrupted.into()),
+            Some(Drawn { filled, is_whole: true }) => {
+                filled.into_iter().try_for_each(|sink| Ok(sink?.finish().map(drop)?))
+            }
+            Some(_) | None => Err(AnimationError::Interrupted.into()),
         }
     }
 }

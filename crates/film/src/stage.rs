@@ -17,8 +17,8 @@ use crate::paintings::{Paintings, composition};
 use crate::performance::track_of;
 use crate::{FilmError, Props};
 
-/// Shots that are ready at the same time: a film shows one, or two during a dissolve, and soon the next.
-const READY: usize = 3;
+/// Shots that are ready at the same time: a film shows one, or two during a dissolve, and soon the next ones.
+const READY: usize = 6;
 /// Prepared portraits that are kept; shots of one character with the same framing share one.
 const PREPARED: usize = 8;
 /// How much finer than the frame a portrait may be sampled: where a view moves further, it is prepared several times.
@@ -98,6 +98,11 @@ impl<'a> Stage<'a> {
         }
         ready.push((shot, scene.clone()));
         Ok(scene)
+    }
+
+    /// Reads the motions of a shot, which are remembered.
+    pub fn read_motions(&self, shot: usize, observer: &dyn Observer, token: &CancelToken) -> Result<(), FilmError> {
+        self.storyboard.timeline(shot, |motion| self.props.track(&motion.path, observer, token)).map(drop)
     }
 
     /// What the diffusion renderer is asked for in all frames of a shot.

@@ -1,5 +1,6 @@
 //! Frames go on air in real time.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,7 +13,7 @@ use moue_preview::{Controls, MetricsServer, Playback, PoseRenderer, Preview, Sce
 use moue_timeline::Channel;
 
 use super::pacer::Pacer;
-use super::status::{Fates, Gauge, Parts};
+use super::status::{Fates, Gauge, Parts, Written};
 use super::transport::Transport;
 use super::{LiveJob, LiveSummary};
 use crate::stages::lock;
@@ -37,8 +38,8 @@ pub struct Programme {
     pub channels: Vec<Channel>,
     /// Draws an expression that somebody tries; none where there are no sliders.
     pub pose: Option<PoseRenderer>,
-    /// Files that are written beside it: names and kinds.
-    pub files: Vec<(String, String)>,
+    /// Files that are written beside it.
+    pub files: Vec<Beside>,
     /// Whether it comes as it is, and cannot be stopped for a while or begin again.
     pub is_live: bool,
 }
@@ -51,14 +52,15 @@ pub struct Broadcast {
     legs: Vec<Leg>,
     page: Option<Preview>,
     metrics: Option<MetricsServer>,
-    files: Vec<(String, String)>,
+    files: Vec<Beside>,
     fates: Mutex<Fates>,
     transport: Transport,
     /// None where nobody watches, and frames need not wait.
     pacer: Option<Mutex<Pacer>>,
     events: Mutex<Receiver<(usize, LegEvent)>>,
-    /// The run that is going on.
+    /// The run that is going on, and what files got in those before it.
     monitor: Mutex<Option<Monitor>>,
+    before: Mutex<HashMap<String, Written>>,
     shown: AtomicU64,
     /// Frames of a live source that were left out, and how long the last one took.
     heard: Mutex<(u64, Option<Duration>)>,
@@ -77,6 +79,24 @@ struct Leg {
 enum Life {
     Open(LiveLeg),
     Ended(LegStats, Option<String>),
+}
+
+/// A file that is written beside what is watched.
+#[derive(Clone, Debug)]
+pub struct Beside {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: String,
+    /// What takes its frames is called; several files may share one.
+    pub taker: String,
+}
+
+impl Beside {
+    /// One that takes its frames itself.
+    pub fn new(name: String, kind: String) -> Self {
+        Self { taker: name.clone(), name, kind }
+    }
 }
 
 impl Leg {
@@ -175,6 +195,7 @@ impl Broadcast {
             pacer: job.is_live().then(|| Mutex::new(Pacer::new(format.rate))),
             events: Mutex::new(events),
             monitor: Mutex::default(),
+            before: Mutex::default(),
             shown: AtomicU64::new(0),
             heard: Mutex::default(),
             is_waiting: AtomicBool::new(false),
@@ -252,9 +273,18 @@ impl Broadcast {
         lock(&self.fates).complete();
     }
 
-    /// Looks at that run from now on.
+    /// Looks at that run from now on. A film is drawn in many of them, one after the other.
     pub fn watch(&self, monitor: Monitor) {
-        *lock(&self.monitor) = Some(monitor);
+        let (mut now, mut before) = (lock(&self.monitor), lock(&self.before));
+        if let Some(last) = now.replace(monitor).map(|last| last.report()) {
+            let takers: BTreeSet<&String> = self.files.iter().map(|file| &file.taker).collect();
+            for taker in takers {
+                if let Some(written) = Written::of(&last, taker) {
+                    let sum = before.entry(taker.clone()).or_default();
+                    *sum = *sum + written;
+                }
+            }
+        }
     }
 
     /// What a live source tells: how many of its frames were left out, and how long the last one took.
@@ -350,6 +380,7 @@ impl Broadcast {
             latency,
             report: &report,
             files: &self.files,
+            before: &lock(&self.before),
             fates: &fates,
             streams: self.legs.iter().map(stream).collect(),
         });

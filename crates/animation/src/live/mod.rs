@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use crate::AnimationError;
 
-pub use self::broadcast::{Broadcast, Programme};
+pub use self::broadcast::{Beside, Broadcast, Programme};
 pub use self::driver::DriverReport;
 pub(crate) use self::driver::{Driver, live_reader};
 pub(crate) use self::follow::follow;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use moue_timeline::{Channel, FlameChannel, HeadAxis, Shape};
 
-use super::Programme;
+use super::{Beside, Programme};
 use crate::animate::pose_renderer;
 use crate::{AnimateJob, AnimationError, Framing, Portrait, Renderer, RendererKind};
 
@@ -39,7 +39,7 @@ pub(crate) fn programme(
             RendererKind::Diffusion | RendererKind::Mixed => FlameChannel::all().map(Channel::Flame).collect(),
         },
         pose,
-        files: job.files(),
+        files: job.files().into_iter().map(|(name, kind)| Beside::new(name, kind)).collect(),
         is_live: frames.is_none(),
     })
 }

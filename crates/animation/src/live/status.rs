@@ -7,6 +7,7 @@ use moue_engine::Report;
 use moue_media::LegStats;
 use moue_preview::{LegState, LegStatus, Playback, Queue, StageStatus, Status};
 
+use super::broadcast::Beside;
 use super::published::published;
 
 /// What the names of stages and queues of outputs begin with.
@@ -21,6 +22,36 @@ pub(super) struct Gauge {
     worked: HashMap<String, Duration>,
     /// Files as they were told last: they are finished before those who watch have seen enough.
     files: HashMap<String, LegStatus>,
+}
+
+/// What a file got in a run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Written {
+    given: u64,
+    written: u64,
+    worked: Duration,
+}
+
+impl Written {
+    /// Nothing where it had no part in it.
+    pub(super) fn of(report: &Report, taker: &str) -> Option<Self> {
+        let stage = report.stage(&format!("{WRITE}{taker}"))?;
+        let queue = report.channel(&format!("{QUEUE}{taker}"));
+        let (given, written) = queue.map_or((0, 0), |queue| (queue.sent, queue.received));
+        Some(Self { given, written, worked: stage.busy })
+    }
+}
+
+impl std::ops::Add for Written {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            given: self.given + other.given,
+            written: self.written + other.written,
+            worked: self.worked + other.worked,
+        }
+    }
 }
 
 /// What has become of files.
@@ -50,8 +81,9 @@ pub(super) struct Parts<'a> {
     pub dropped: u64,
     pub latency: Option<Duration>,
     pub report: &'a Report,
-    /// Files: their names and kinds.
-    pub files: &'a [(String, String)],
+    pub files: &'a [Beside],
+    /// What files got in the runs before this one, by what takes their frames.
+    pub before: &'a HashMap<String, Written>,
     pub fates: &'a Fates,
     /// Streams: names, kinds, counts, and why they failed.
     pub streams: Vec<(String, String, LegStats, Option<String>)>,
@@ -67,7 +99,7 @@ impl Gauge {
         };
         let stages = parts.report.stages.iter().filter(|stage| !stage.name.starts_with(WRITE));
         let stages = stages.map(|stage| self.stage(stage, &parts, seconds)).collect();
-        let files = parts.files.iter().map(|(name, kind)| self.file(name, kind, &parts, seconds));
+        let files = parts.files.iter().map(|file| self.file(file, &parts, seconds));
         let mut legs: Vec<LegStatus> = files.collect();
         for (index, (name, kind, stats, failure)) in parts.streams.into_iter().enumerate() {
             // Two streams may be shown as the same, without their secrets.
@@ -121,26 +153,27 @@ impl Gauge {
         }
     }
 
-    fn file(&mut self, name: &str, kind: &str, parts: &Parts<'_>, seconds: f64) -> LegStatus {
+    fn file(&mut self, Beside { name, kind, taker }: &Beside, parts: &Parts<'_>, seconds: f64) -> LegStatus {
         let failure = parts.fates.failed.get(name);
-        let queue = parts.report.channel(&format!("{QUEUE}{name}"));
+        let before = parts.before.get(taker).copied();
         // Of a pass that the file had no part in, there is nothing to learn about it.
-        if let Some(stage) = parts.report.stage(&format!("{WRITE}{name}")) {
-            let written = queue.map_or(0, |queue| queue.received);
+        if let Some(now) = Written::of(parts.report, taker).or(before.map(|_| Written::default())) {
+            let Written { given, written, worked } = now + before.unwrap_or_default();
+            let queue = parts.report.channel(&format!("{QUEUE}{taker}"));
             let told = LegStatus {
                 state: if written == 0 { LegState::Waiting } else { LegState::Live },
-                busy: self.busy(format!("file {name}"), stage.busy, stage.threads, seconds),
+                busy: self.busy(format!("file {name}"), worked, 1, seconds),
                 queue: queue.map(|queue| Queue { depth: queue.depth, capacity: queue.capacity }),
-                frames_in: queue.map_or(0, |queue| queue.sent),
+                frames_in: given,
                 frames_out: written,
                 encoded: written,
-                encoding: stage.busy,
+                encoding: worked,
                 ..LegStatus::default()
             };
-            self.files.insert(name.to_owned(), told);
+            self.files.insert(name.clone(), told);
         }
         let last = self.files.get(name).cloned().unwrap_or_default();
-        let told = LegStatus { name: name.to_owned(), kind: kind.to_owned(), ..last };
+        let told = LegStatus { name: name.clone(), kind: kind.clone(), ..last };
         match failure {
             // What it is still given is thrown away.
             Some((frames, reason)) => LegStatus {
@@ -236,7 +269,8 @@ mod tests {
             dropped: 0,
             latency: None,
             report,
-            files: &[("a.mp4".to_owned(), "MP4".to_owned())],
+            files: &[Beside::new("a.mp4".to_owned(), "MP4".to_owned())],
+            before: &HashMap::new(),
             fates,
             streams: streams.iter().map(stream).collect(),
         })

@@ -48,12 +48,12 @@ impl KeyframeStore {
         if !path.exists() {
             return Ok(None);
         }
-        let found = arrays::read_npz(&path)?.remove(NAME);
         let wrong = |found: String| {
             let path = path.clone();
             Err(AnimationError::Keyframe { path, found, expected: format!("latents of {shape:?}") })
         };
-        let Some(array) = found else { return wrong("a file without latents".to_owned()) };
+        let Ok(mut arrays) = arrays::read_npz(&path) else { return wrong("a file that is damaged".to_owned()) };
+        let Some(array) = arrays.remove(NAME) else { return wrong("a file without latents".to_owned()) };
         match array.elements() {
             Elements::F32(values) if array.shape() == [channels, height, width] => {
                 Ok(Some(Latents { channels, height, width, values: values.clone() }))

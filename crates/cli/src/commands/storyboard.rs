@@ -108,13 +108,28 @@ fn make(args: &StoryboardArgs, global: &Global, printer: Printer) -> Outcome {
     }
     let made = plan.make(storyboard, args.overwrite, args.restart, &props, &progress, &token);
     progress.end();
-    let summary = made.map_err(|error| classify(error, &token))?;
+    let Made { summary, no_board } = made.map_err(|error| classify(error, &token))?;
     report(&summary, printer);
     if args.json {
         // A summary is numbers and strings: it always has a JSON form.
         printer.data(&serde_json::to_string_pretty(&summary).unwrap_or_default());
     }
-    Ok(if summary.film.is_some_and(|film| !film.failures.is_empty()) { exit::FAILED } else { exit::DONE })
+    if let Some(error) = no_board {
+        return Err(classify(error, &token));
+    }
+    Ok(match &summary.film {
+        Some(film) if !film.failures.is_empty() => exit::FAILED,
+        Some(FilmSummary { interrupted: Some(text), .. }) => {
+            return Err(Stop { error: anyhow::anyhow!("{text}"), code: exit::INTERRUPTED });
+        }
+        _ => exit::DONE,
+    })
+}
+
+/// What was made, and why there are no boards where that failed after the film.
+struct Made {
+    summary: Summary,
+    no_board: Option<FilmError>,
 }
 
 /// What the command line asks for.
@@ -228,7 +243,7 @@ impl<'a> Plan<'a> {
         props: &Props,
         progress: &Progress,
         token: &CancelToken,
-    ) -> Result<Summary, FilmError> {
+    ) -> Result<Made, FilmError> {
         if self.args.draft {
             draft(&mut storyboard, props)?;
         }
@@ -264,10 +279,17 @@ impl<'a> Plan<'a> {
             };
             summary.film = Some(film(&storyboard, &cut, &job, props, progress, token)?);
         }
-        if !self.boards.is_empty() {
-            summary.boards = self.write_boards(&storyboard, &pictures, overwrite, progress)?;
+        let is_interrupted = summary.film.as_ref().is_some_and(|film| film.interrupted.is_some());
+        let mut no_board = None;
+        if !self.boards.is_empty() && !is_interrupted {
+            match self.write_boards(&storyboard, &pictures, overwrite, progress) {
+                Ok(boards) => summary.boards = boards,
+                // What else was made is told all the same.
+                Err(error) if summary.film.is_some() => no_board = Some(error),
+                Err(error) => return Err(error),
+            }
         }
-        Ok(summary)
+        Ok(Made { summary, no_board })
     }
 
     fn write_boards(
@@ -342,7 +364,7 @@ pub fn is_usage(error: &FilmError) -> bool {
 
 fn classify(error: FilmError, token: &CancelToken) -> Stop {
     let code = match &error {
-        FilmError::Interrupted { .. } | FilmError::Animation(AnimationError::Interrupted) => exit::INTERRUPTED,
+        FilmError::Interrupted(_) | FilmError::Animation(AnimationError::Interrupted) => exit::INTERRUPTED,
         _ if token.is_aborting() => exit::INTERRUPTED,
         _ if is_usage(&error) => exit::USAGE,
         _ => exit::FAILED,
@@ -358,6 +380,9 @@ fn report(summary: &Summary, printer: Printer) {
     let Some(film) = &summary.film else { return };
     film.outputs.iter().for_each(|output| printer.say(&wrote(&output.path, output.frames, output.bytes)));
     streamed(&film.live).for_each(|line| printer.say(&line));
+    if film.interrupted.is_some() {
+        return;
+    }
     let [width, height] = film.size;
     let kept = match (film.rendered, film.frames - film.rendered) {
         (0, _) => "nothing had changed".to_owned(),

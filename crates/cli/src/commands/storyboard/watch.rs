@@ -9,7 +9,7 @@ use moue_film::Props;
 use moue_storyboard::Storyboard;
 use moue_timeline::counted;
 
-use super::{Plan, classify, read, report};
+use super::{Made, Plan, classify, read, report};
 use crate::{
     args::{Global, StoryboardArgs},
     commands::Outcome,
@@ -37,7 +37,12 @@ pub fn watch(plan: &Plan<'_>, args: &StoryboardArgs, global: &Global, printer: P
             progress.end();
             restart = false;
             match made {
-                Ok(summary) => report(&summary, printer),
+                Ok(Made { summary, no_board }) => {
+                    report(&summary, printer);
+                    if let Some(error) = no_board {
+                        printer.error(&classify(error, &token).error);
+                    }
+                }
                 Err(_) if token.is_finishing() => return Ok(exit::INTERRUPTED),
                 Err(error) => printer.error(&classify(error, &token).error),
             }
