@@ -29,14 +29,14 @@ fn difference(a: &RgbImage, b: &RgbImage) -> f64 {
 }
 
 /// The address that a run has said after `what`.
-fn url(running: &mut Running, what: &str) -> String {
+pub fn url(running: &mut Running, what: &str) -> String {
     running.wait_for(&format!("{what}: http://"));
     let said = running.said();
     let line = said.lines().find_map(|line| line.strip_prefix(&format!("{what}: "))).unwrap();
     line.trim().to_owned()
 }
 
-fn metrics(url: &str) -> String {
+pub fn metrics(url: &str) -> String {
     let output = std::process::Command::new("curl").args(["-sS", "-m", "20", url]).output().unwrap();
     String::from_utf8(output.stdout).unwrap()
 }

@@ -145,10 +145,10 @@ pub enum AnimationError {
     /// The diffusion renderer cannot be made, or failed at a frame.
     #[error(transparent)]
     Diffusion(Box<DiffusionError>),
-    /// The tracker failed.
-    #[error("{}: the face tracker failed", path.display())]
+    /// A net that looks at faces failed.
+    #[error("{}: looking at the face failed", path.display())]
     Face {
-        /// The picture.
+        /// The picture, or the net.
         path: PathBuf,
         /// Why.
         #[source]

@@ -130,9 +130,8 @@ impl Painted {
         let face = |source: FaceError| AnimationError::face(portrait.path.clone(), source);
         let seen = portrait.face();
         let [recogniser] = folder.require([ModelFile::Recogniser]).map_err(DiffusionError::from)?;
-        let identity = Recogniser::load(&recogniser)
-            .and_then(|net| net.embed(&seen.identity_crop(&portrait.image)?))
-            .map_err(face)?;
+        let net = Recogniser::load(&recogniser).map_err(|source| AnimationError::face(recogniser.clone(), source))?;
+        let identity = seen.identity_crop(&portrait.image).and_then(|crop| net.embed(&crop)).map_err(face)?;
         let aligned = seen.aligned(&portrait.image).map_err(face)?;
         let (width, height) = settings.size;
         let picture = if aligned.picture.dimensions() == settings.size {

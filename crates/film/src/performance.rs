@@ -57,8 +57,7 @@ pub(crate) fn track_of(
     let bridged = match to_families(&format!("shot {name}"), &foreign, &[family], map, observer) {
         Ok(bridged) => columns(&bridged, |_| true),
         Err(error) => {
-            let text = error.to_string();
-            observer.note(text.split("\nhint:").next().unwrap_or(&text));
+            observer.note(&error.to_string().replace("\nhint: ", "; "));
             BTreeMap::new()
         }
     };
