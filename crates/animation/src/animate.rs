@@ -426,18 +426,7 @@ pub(crate) struct Done<'a> {
 
 pub(crate) fn summary(done: &Done<'_>) -> Summary {
     let Done { job, portrait, report, .. } = done;
-    let mut stages: Vec<StageSummary> = Vec::new();
-    for stage in &report.stages {
-        let (busy, waited) = (stage.busy.as_secs_f64(), stage.waited.as_secs_f64());
-        stages.push(StageSummary { name: stage.name.clone(), threads: stage.threads, busy, waited });
-    }
-    let busy = done.finishing.as_secs_f64();
-    stages.push(StageSummary { name: "finish".to_owned(), threads: job.files().len(), busy, waited: 0.0 });
-    let queue = |queue: &moue_engine::ChannelStats| QueueSummary {
-        name: queue.name.clone(),
-        capacity: queue.capacity,
-        most: queue.max_depth,
-    };
+    let finish = StageSummary::of("finish", job.files().len(), done.finishing.as_secs_f64());
     let measured = portrait.measured();
     Summary {
         frames: done.frames,
@@ -459,8 +448,8 @@ pub(crate) fn summary(done: &Done<'_>) -> Summary {
             expression: Shape::ALL.into_iter().map(|shape| (shape.name(), measured.get(shape))).collect(),
         },
         motion: done.motion.clone(),
-        stages,
-        queues: report.channels.iter().map(queue).collect(),
+        stages: StageSummary::all(report).chain([finish]).collect(),
+        queues: QueueSummary::all(report).collect(),
         outputs: done.written.clone(),
         live: done.live.clone(),
         failures: done.failures.clone(),

@@ -8,6 +8,7 @@ use std::{
 };
 
 use moue_diffusion::SchedulerKind;
+use moue_engine::{ChannelStats, Report};
 use moue_media::{EncoderSettings, Output, RawOutput, resolved};
 use moue_timeline::{FrameRate, Gains, Interpolation};
 use serde::Serialize;
@@ -422,6 +423,21 @@ pub struct StageSummary {
     pub waited: f64,
 }
 
+impl StageSummary {
+    /// Of work that so many threads did for so many seconds.
+    pub fn of(name: &str, threads: usize, busy: f64) -> Self {
+        Self { name: name.to_owned(), threads, busy, waited: 0.0 }
+    }
+
+    /// All stages of a run.
+    pub fn all(report: &Report) -> impl Iterator<Item = Self> {
+        report.stages.iter().map(|stage| Self {
+            waited: stage.waited.as_secs_f64(),
+            ..Self::of(&stage.name, stage.threads, stage.busy.as_secs_f64())
+        })
+    }
+}
+
 /// A queue in a [`Summary`].
 #[derive(Clone, Debug, Serialize)]
 pub struct QueueSummary {
@@ -431,6 +447,15 @@ pub struct QueueSummary {
     pub capacity: usize,
     /// The most there ever were.
     pub most: usize,
+}
+
+impl QueueSummary {
+    /// All queues of a run.
+    pub fn all(report: &Report) -> impl Iterator<Item = Self> {
+        let of =
+            |queue: &ChannelStats| Self { name: queue.name.clone(), capacity: queue.capacity, most: queue.max_depth };
+        report.channels.iter().map(of)
+    }
 }
 
 /// An output in a [`Summary`].

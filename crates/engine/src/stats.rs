@@ -125,6 +125,35 @@ pub struct Report {
 }
 
 impl Report {
+    /// Takes in a run that followed this one: what has the same name in both is the same.
+    pub fn add(&mut self, next: Self) {
+        self.wall += next.wall;
+        for stage in next.stages {
+            match self.stages.iter_mut().find(|own| own.name == stage.name) {
+                Some(own) => {
+                    own.threads = own.threads.max(stage.threads);
+                    own.busy += stage.busy;
+                    own.waited += stage.waited;
+                }
+                None => self.stages.push(stage),
+            }
+        }
+        for channel in next.channels {
+            match self.channels.iter_mut().find(|own| own.name == channel.name) {
+                Some(own) => {
+                    own.capacity = own.capacity.max(channel.capacity);
+                    own.sent += channel.sent;
+                    own.received += channel.received;
+                    own.depth = channel.depth;
+                    own.max_depth = own.max_depth.max(channel.max_depth);
+                    own.send_wait += channel.send_wait;
+                    own.receive_wait += channel.receive_wait;
+                }
+                None => self.channels.push(channel),
+            }
+        }
+    }
+
     /// The stage of that name.
     pub fn stage(&self, name: &str) -> Option<&StageStats> {
         self.stages.iter().find(|stage| stage.name == name)

@@ -2,9 +2,12 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
 
-use moue_animation::{Beside, Broadcast, Framing, LiveJob, LiveSummary, Observer, Programme, pose_renderer};
+use moue_animation::{
+    Beside, Broadcast, Framing, LiveJob, LiveSummary, Observer, Programme, QueueSummary, StageSummary, pose_renderer,
+};
 use moue_engine::CancelToken;
 use moue_media::{EncoderSettings, Output, RawOutput, VideoFormat};
 use moue_storyboard::{Renderer, Storyboard};
@@ -104,6 +107,10 @@ pub struct FilmSummary {
     pub rendered_shots: Vec<String>,
     /// Seconds that all of it took.
     pub seconds: f64,
+    /// The stages it passed through, with where their time went; of several parts, all together.
+    pub stages: Vec<StageSummary>,
+    /// The queues between them.
+    pub queues: Vec<QueueSummary>,
     /// What was written.
     pub outputs: Vec<FilmOutput>,
     /// What was streamed.
@@ -210,11 +217,15 @@ pub fn film(
         broadcast: broadcast.as_ref(),
         token,
         drawn: &drawn,
+        painting: AtomicU64::new(0),
     };
+    let mut joined = Duration::ZERO;
     let goes_on = || broadcast.as_ref().is_some_and(|broadcast| broadcast.goes_on(token));
-    let put_together = |progress: &mut Progress| {
+    let mut put_together = |progress: &mut Progress| {
         observer.finishing();
+        let joining = Instant::now();
         let made = making.put_together(progress, observer);
+        joined = joining.elapsed();
         if let Some(broadcast) = &broadcast {
             broadcast.files_done();
         }
@@ -290,8 +301,10 @@ pub fn film(
         size: size.into(),
         renderer: storyboard.output.renderer.name(),
         shots: cut.shots().len(),
-        rendered_shots: progress.shots,
+        rendered_shots: progress.shots.clone(),
         seconds: began.elapsed().as_secs_f64(),
+        stages: making.stages(&progress, joined),
+        queues: QueueSummary::all(&progress.report).collect(),
         outputs,
         live,
         failures,

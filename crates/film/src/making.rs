@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use moue_animation::{Broadcast, Filled, NamedSink, Observer, tell_failure};
-use moue_engine::CancelToken;
+use moue_animation::{Broadcast, Filled, NamedSink, Observer, StageSummary, tell_failure};
+use moue_engine::{CancelToken, Report};
 use moue_media::{Cue, Film, MediaError, Output, VideoFormat, Written, join};
 use moue_storyboard::Storyboard;
 
@@ -34,6 +34,8 @@ pub(crate) struct Making<'a> {
     pub token: &'a CancelToken,
     /// Of each piece, whether it is drawn.
     pub drawn: &'a [bool],
+    /// Milliseconds that painting took.
+    pub painting: AtomicU64,
 }
 
 /// What has come of it so far. Outputs are called by their numbers in [`FilmJob::named`].
@@ -48,6 +50,8 @@ pub(crate) struct Progress {
     /// Codings in which a piece could not be kept: there are no films of them.
     broken: Vec<(Coding, FilmError)>,
     rendered: AtomicU64,
+    /// Where the time went.
+    pub report: Report,
     /// The names of the shots of which something was drawn.
     pub shots: Vec<String>,
 }
@@ -99,7 +103,22 @@ impl Making<'_> {
     pub fn paint(&self, observer: &dyn FilmObserver) -> Result<(), FilmError> {
         let drawn = self.pieces.iter().zip(self.drawn).filter(|(_, drawn)| **drawn);
         let wanted = self.cut.frames_of_shots(drawn.map(|(piece, _)| piece.frames.clone()));
-        self.shoot.paint(&wanted, &mut |_| ControlFlow::Continue(()), observer, self.token)
+        self.timed(|| self.shoot.paint(&wanted, &mut |_| ControlFlow::Continue(()), observer, self.token))
+    }
+
+    fn timed<R>(&self, paint: impl FnOnce() -> R) -> R {
+        let began = Instant::now();
+        let result = paint();
+        self.painting.fetch_add(began.elapsed().as_millis() as u64, Ordering::Relaxed);
+        result
+    }
+
+    /// Where the time went.
+    pub fn stages(&self, progress: &Progress, joined: Duration) -> Vec<StageSummary> {
+        let painting = self.painting.load(Ordering::Relaxed) as f64 / 1000.0;
+        let paint = self.shoot.paints().then(|| StageSummary::of("paint", 1, painting));
+        let join = StageSummary::of("join", 1, joined.as_secs_f64());
+        paint.into_iter().chain(StageSummary::all(&progress.report)).chain([join]).collect()
     }
 
     /// Draws what is to be drawn, for those who want it.
@@ -108,6 +127,9 @@ impl Making<'_> {
     /// [`FilmError::Interrupted`], and what ends all outputs alike.
     pub fn draw(&self, progress: &mut Progress, observer: &dyn FilmObserver) -> Result<(), FilmError> {
         let is_watched = self.broadcast.is_some_and(Broadcast::is_watched);
+        if is_watched {
+            self.shoot.stay_ready();
+        }
         let steps = self.steps(is_watched);
         let direct = progress.direct.drain(..).map(|(place, sink)| (Slot::Direct(place), sink));
         let mut takers: Vec<(Slot, NamedSink)> = direct.collect();
@@ -130,7 +152,8 @@ impl Making<'_> {
                 || self.shoot.draw(&step.frames, sinks, self.broadcast, &progress.rendered, observer, self.token);
             let following = &steps[number + 1..];
             let (drawn, prepared) = if is_watched { self.beside(following, observer, draw) } else { (draw(), Ok(())) };
-            let Some(Drawn { filled, is_whole }) = drawn? else { return Err(self.interrupted(progress)) };
+            let Some(Drawn { filled, report, is_whole }) = drawn? else { return Err(self.interrupted(progress)) };
+            progress.report.add(report);
             for ((slot, name), filled) in slots.into_iter().zip(names).zip(filled) {
                 match (slot, filled) {
                     (slot, Ok(sink)) => takers.push((slot, (name, sink))),
@@ -172,7 +195,7 @@ impl Making<'_> {
 
     /// What is drawn, in order: pieces, or seconds of them where they are painted while somebody watches.
     fn steps(&self, is_watched: bool) -> Vec<Step> {
-        let most = match is_watched && self.shoot.paints_by_and_by() {
+        let most = match is_watched && self.shoot.paints() {
             true => (self.storyboard.output.rate.fps().ceil() as u64).max(1),
             false => u64::MAX,
         };
@@ -266,7 +289,8 @@ impl Making<'_> {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         };
-        self.shoot.paint(&self.cut.frames_of_shots([step.frames.clone()]), &mut goes_on, observer, self.token)?;
+        let wanted = self.cut.frames_of_shots([step.frames.clone()]);
+        self.timed(|| self.shoot.paint(&wanted, &mut goes_on, observer, self.token))?;
         self.shoot.prepare(&step.frames, observer, self.token)
     }
 

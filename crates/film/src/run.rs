@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use image::RgbImage;
 use moue_animation::{AnimationError, Asked, Broadcast, Filled, NamedSink, Takers, WAITING_FRAMES};
-use moue_engine::{CancelToken, Pool, StageError};
+use moue_engine::{CancelToken, Pool, Report, StageError};
 use moue_storyboard::{FilmFrame, Storyboard};
 use moue_timeline::{Expression, FlameExpression};
 
@@ -22,6 +22,8 @@ use crate::{Cut, FilmError, FilmObserver};
 pub(crate) struct Drawn {
     /// The sinks, and why those that failed have not got what they should.
     pub filled: Vec<Filled>,
+    /// Where the time went.
+    pub report: Report,
     /// Whether all frames were drawn for which there was somebody; it may have been interrupted.
     pub is_whole: bool,
 }
@@ -108,15 +110,15 @@ impl Run<'_> {
                 Ok(())
             });
         });
-        match result.map_err(FilmError::from) {
-            Ok(_) => {}
+        let report = match result.map_err(FilmError::from) {
+            Ok(((), report)) => report,
             Err(FilmError::Animation(AnimationError::Interrupted)) => return Ok(None),
             Err(error) => return Err(error),
-        }
+        };
         let filled = outputs.filled();
         // Where nobody was left to draw for, it ended there.
         let are_all_lost = !filled.is_empty() && filled.iter().all(Result::is_err);
         let is_whole = done.into_inner() >= self.frames.end - self.frames.start || are_all_lost;
-        Ok(Some(Drawn { filled, is_whole }))
+        Ok(Some(Drawn { filled, report, is_whole }))
     }
 }

@@ -170,10 +170,16 @@ impl<'a> Shoot<'a> {
         Ok(())
     }
 
-    /// Whether frames are painted before they are drawn. The models stay loaded then from one call of [`Self::paint`] to
-    /// the next.
-    pub(crate) fn paints_by_and_by(&self) -> bool {
-        self.paintings.as_ref().map(|paintings| paintings.stay_ready()).is_some()
+    /// Whether frames are painted before they are drawn.
+    pub(crate) fn paints(&self) -> bool {
+        self.paintings.is_some()
+    }
+
+    /// The models stay loaded from one call of [`Self::paint`] to the next.
+    pub(crate) fn stay_ready(&self) {
+        if let Some(paintings) = &self.paintings {
+            paintings.stay_ready();
+        }
     }
 
     /// Reads the motions that shots follow, which takes long where they are videos.
@@ -254,7 +260,7 @@ impl<'a> Shoot<'a> {
     ) -> Result<(), FilmError> {
         let sink = self.open(piece, coding, path)?;
         match self.draw(piece, vec![("part".to_owned(), sink)], None, rendered, observer, token)? {
-            Some(Drawn { filled, is_whole: true }) => {
+            Some(Drawn { filled, is_whole: true, .. }) => {
                 filled.into_iter().try_for_each(|sink| Ok(sink?.finish().map(drop)?))
             }
             Some(_) | None => Err(AnimationError::Interrupted.into()),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use moue_animation::{
     AnimateJob, AnimationError, AskedConditioning, Compose, DiffusionError, DriverReport, Fidelity, Framing, HEAD_SIDE,
     Keyframing, LiveSummary, MotionJob, Painting, Precision, PresetError, PresetKeyframes, PresetPainting,
-    RendererKind, RunPreset, Size, Summary, animate as run,
+    QueueSummary, RendererKind, RunPreset, Size, StageSummary, Summary, animate as run,
 };
 use moue_engine::CancelToken;
 use moue_media::MediaError;
@@ -32,7 +32,7 @@ pub fn animate(args: &AnimateArgs, global: &Global, printer: Printer) -> Outcome
     progress.end();
     let summary = outcome.map_err(|error| classify(error, &token))?;
     if global.verbose > 0 {
-        statistics(&summary, printer);
+        statistics(&summary.stages, &summary.queues, &summary.live, printer);
     }
     report(&summary, args.json, printer);
     Ok(match () {
@@ -243,17 +243,17 @@ fn report(summary: &Summary, json: bool, printer: Printer) {
 }
 
 /// Where the time went: stages, what waited between them, and streams.
-fn statistics(summary: &Summary, printer: Printer) {
-    for stage in &summary.stages {
+pub fn statistics(stages: &[StageSummary], queues: &[QueueSummary], live: &[LiveSummary], printer: Printer) {
+    for stage in stages {
         let whole = (stage.busy + stage.waited).max(1e-9);
         let threads = if stage.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", stage.threads) };
         let (busy, seconds) = (100.0 * stage.busy / whole, stage.busy);
         printer.say(&format!("  {:<24} {threads:>10}, busy {busy:3.0} % ({seconds:.2} s)", stage.name));
     }
-    for queue in &summary.queues {
+    for queue in queues {
         printer.say(&format!("  queue {:<18} at most {} of {}", queue.name, queue.most, queue.capacity));
     }
-    for leg in &summary.live {
+    for leg in live {
         let LiveSummary { output, frames, sent, repeated, dropped, skipped, attempts, encoding, .. } = leg;
         printer.say(&format!(
             "  {output}: {frames} frames in, {sent} out, {repeated} repeated, {dropped} dropped, {skipped} skipped; \

@@ -19,7 +19,7 @@ use moue_storyboard::{Storyboard, library_schema, storyboard_schema};
 use moue_timeline::counted;
 use serde::Serialize;
 
-use super::animate::{keyframing, painting, size, streamed, wrote};
+use super::animate::{keyframing, painting, size, statistics, streamed, wrote};
 use super::outputs::Outputs;
 use super::{Outcome, Stop, motion};
 use crate::{
@@ -109,6 +109,9 @@ fn make(args: &StoryboardArgs, global: &Global, printer: Printer) -> Outcome {
     let made = plan.make(storyboard, args.overwrite, args.restart, &props, &progress, &token);
     progress.end();
     let Made { summary, no_board } = made.map_err(|error| classify(error, &token))?;
+    if let Some(film) = summary.film.as_ref().filter(|_| global.verbose > 0) {
+        statistics(&film.stages, &film.queues, &film.live, printer);
+    }
     report(&summary, printer);
     if args.json {
         // A summary is numbers and strings: it always has a JSON form.
