@@ -13,6 +13,7 @@
 //! - A piece has its name only when it is whole, and is in the ledger only after that.
 //! - Nothing here parses arguments or prints.
 
+mod air;
 mod album;
 mod coding;
 mod cut;

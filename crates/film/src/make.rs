@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use moue_animation::{
     Beside, Broadcast, Framing, LiveJob, LiveSummary, Observer, Programme, QueueSummary, StageSummary, pose_renderer,
@@ -16,9 +16,9 @@ use serde::Serialize;
 
 use crate::files::{check_outputs, inputs_of};
 use crate::keep::Keep;
-use crate::making::{Making, Progress};
+use crate::making::{Finished, Making, Progress};
 use crate::stage::film_size;
-use crate::{Coding, Cut, Drawing, FilmError, Piece, Props, Shoot};
+use crate::{Coding, Cut, Drawing, FilmError, Props, Shoot};
 
 /// Everything about a film but the storyboard.
 #[derive(Clone, Debug)]
@@ -202,10 +202,6 @@ pub fn film(
     let is_watched = broadcast.as_ref().is_some_and(Broadcast::is_watched);
     let is_drawn = |index: usize| is_watched || !progress.direct.is_empty() || !progress.missing[index].is_empty();
     let drawn: Vec<bool> = (0..pieces.len()).map(is_drawn).collect();
-    let count = |piece: &Piece| piece.frames.end - piece.frames.start;
-    let to_render: u64 = pieces.iter().zip(&drawn).filter(|(_, drawn)| **drawn).map(|(piece, _)| count(piece)).sum();
-    observer.planned(cut.frame_count(), to_render);
-
     let making = Making {
         storyboard,
         cut,
@@ -219,72 +215,30 @@ pub fn film(
         drawn: &drawn,
         painting: AtomicU64::new(0),
     };
-    let mut joined = Duration::ZERO;
-    let goes_on = || broadcast.as_ref().is_some_and(|broadcast| broadcast.goes_on(token));
-    let mut put_together = |progress: &mut Progress| {
-        observer.finishing();
-        let joining = Instant::now();
-        let made = making.put_together(progress, observer);
-        joined = joining.elapsed();
-        if let Some(broadcast) = &broadcast {
-            broadcast.files_done();
-        }
-        made
-    };
-    let drawn = Broadcast::around(broadcast.as_ref(), observer, token, || {
-        let ready = if is_watched {
-            // Nobody waits for them while a film is on air.
-            shoot.read_motions(&cut.shots(), observer, token)
-        } else {
-            making.paint(observer).inspect(|()| observer.started(to_render))
-        };
-        ready.map_err(|error| making.ended(error, &progress))?;
-        // What is missing is written, and everything goes on air.
-        making.draw(&mut progress, observer)?;
-        if !goes_on() {
-            return Ok(None);
-        }
-        std::thread::scope(|threads| {
-            let joining = threads.spawn(|| {
-                let made = put_together(&mut progress)?;
-                if goes_on() {
-                    observer.on_air(made.0.len());
-                }
-                Ok::<_, FilmError>(made)
-            });
-            while broadcast.as_ref().is_some_and(|broadcast| broadcast.plays_again(token)) {
-                let mut alone = Progress::new(vec![Vec::new(); pieces.len()]);
-                match making.draw(&mut alone, &()) {
-                    Err(FilmError::Interrupted(_)) => {}
-                    outcome => outcome?,
-                }
-            }
-            joining.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).map(Some)
-        })
-    });
+    observer.planned(cut.frame_count(), making.frames());
+    let played = Broadcast::around(broadcast.as_ref(), observer, token, || making.play(&mut progress, observer));
     let live = broadcast.as_ref().map(Broadcast::summaries).unwrap_or_default();
     let streams: Vec<String> = live.iter().filter_map(|leg| leg.failure.clone()).collect();
-    let made = match drawn {
-        Ok(Some(made)) => Ok(made),
-        Ok(None) => put_together(&mut progress),
+    let finished = match played {
+        Ok(Some(finished)) => Ok(finished),
+        Ok(None) => making.finish(&mut progress, observer),
         Err(error) => Err(error),
     };
-    let (outputs, mut lost, interrupted) = match made {
-        Ok((outputs, lost)) => (outputs, lost, None),
+    let mut interrupted = None;
+    let Finished { outputs, failures: mut lost } = match finished {
         Err(FilmError::Interrupted(kept)) => {
-            let outputs = making.end_raw(&mut progress, observer);
             // Why a stream ended explains why the film did.
-            let problem = streams.first().filter(|_| !token.is_finishing()).cloned();
-            let error = match problem {
-                Some(problem) => FilmError::Stream { problem, kept },
-                None => FilmError::Interrupted(kept),
-            };
-            if live.is_empty() && outputs.is_empty() || matches!(error, FilmError::Stream { .. }) {
-                return Err(error);
+            if let Some(problem) = streams.first().filter(|_| !token.is_finishing()) {
+                return Err(FilmError::Stream { problem: problem.clone(), kept });
             }
-            (outputs, Vec::new(), Some(error.to_string()))
+            let outputs = making.end_raw(&mut progress, observer);
+            if live.is_empty() && outputs.is_empty() {
+                return Err(FilmError::Interrupted(kept));
+            }
+            interrupted = Some(FilmError::Interrupted(kept).to_string());
+            Finished { outputs, failures: Vec::new() }
         }
-        Err(error) => return Err(error),
+        finished => finished?,
     };
     if outputs.is_empty() && live.is_empty() && !lost.is_empty() {
         return Err(lost.remove(0));
@@ -295,7 +249,7 @@ pub fn film(
     let used: HashSet<String> = codings.iter().flat_map(names).collect();
     Ok(FilmSummary {
         frames: cut.frame_count(),
-        rendered: if interrupted.is_some() { progress.rendered() } else { to_render },
+        rendered: if interrupted.is_some() { progress.rendered() } else { making.frames() },
         duration: rate.seconds_at(cut.frame_count()),
         frame_rate: rate.to_string(),
         size: size.into(),
@@ -303,7 +257,7 @@ pub fn film(
         shots: cut.shots().len(),
         rendered_shots: progress.shots.clone(),
         seconds: began.elapsed().as_secs_f64(),
-        stages: making.stages(&progress, joined),
+        stages: making.stages(&progress),
         queues: QueueSummary::all(&progress.report).collect(),
         outputs,
         live,

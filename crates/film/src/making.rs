@@ -4,10 +4,10 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use moue_animation::{Broadcast, Filled, NamedSink, Observer, StageSummary, tell_failure};
+use moue_animation::{Broadcast, Filled, NamedSink, StageSummary, tell_failure};
 use moue_engine::{CancelToken, Report};
 use moue_media::{Cue, Film, MediaError, Output, VideoFormat, Written, join};
 use moue_storyboard::Storyboard;
@@ -50,8 +50,9 @@ pub(crate) struct Progress {
     /// Codings in which a piece could not be kept: there are no films of them.
     broken: Vec<(Coding, FilmError)>,
     rendered: AtomicU64,
-    /// Where the time went.
+    /// Where the time went, and how long joining took.
     pub report: Report,
+    joined: Duration,
     /// The names of the shots of which something was drawn.
     pub shots: Vec<String>,
 }
@@ -68,10 +69,16 @@ impl Progress {
     }
 }
 
+/// Outputs that are whole, and why others are not.
+pub(crate) struct Finished {
+    pub outputs: Vec<FilmOutput>,
+    pub failures: Vec<FilmError>,
+}
+
 /// A run of frames that is drawn at once: a piece, or some of it.
-struct Step {
+pub(crate) struct Step {
     piece: usize,
-    frames: Range<u64>,
+    pub frames: Range<u64>,
     begins: bool,
     ends: bool,
 }
@@ -84,17 +91,6 @@ enum Slot {
     Part(Coding),
 }
 
-/// Passes on nothing but notes: what is done beside something else has no progress of its own.
-struct Aside<'a>(&'a dyn FilmObserver);
-
-impl Observer for Aside<'_> {
-    fn note(&self, text: &str) {
-        self.0.note(text);
-    }
-}
-
-impl FilmObserver for Aside<'_> {}
-
 impl Making<'_> {
     /// Paints all that will be drawn; what is watched is painted by and by.
     ///
@@ -106,7 +102,7 @@ impl Making<'_> {
         self.timed(|| self.shoot.paint(&wanted, &mut |_| ControlFlow::Continue(()), observer, self.token))
     }
 
-    fn timed<R>(&self, paint: impl FnOnce() -> R) -> R {
+    pub fn timed<R>(&self, paint: impl FnOnce() -> R) -> R {
         let began = Instant::now();
         let result = paint();
         self.painting.fetch_add(began.elapsed().as_millis() as u64, Ordering::Relaxed);
@@ -114,10 +110,10 @@ impl Making<'_> {
     }
 
     /// Where the time went.
-    pub fn stages(&self, progress: &Progress, joined: Duration) -> Vec<StageSummary> {
+    pub fn stages(&self, progress: &Progress) -> Vec<StageSummary> {
         let painting = self.painting.load(Ordering::Relaxed) as f64 / 1000.0;
         let paint = self.shoot.paints().then(|| StageSummary::of("paint", 1, painting));
-        let join = StageSummary::of("join", 1, joined.as_secs_f64());
+        let join = StageSummary::of("join", 1, progress.joined.as_secs_f64());
         paint.into_iter().chain(StageSummary::all(&progress.report)).chain([join]).collect()
     }
 
@@ -127,10 +123,15 @@ impl Making<'_> {
     /// [`FilmError::Interrupted`], and what ends all outputs alike.
     pub fn draw(&self, progress: &mut Progress, observer: &dyn FilmObserver) -> Result<(), FilmError> {
         let is_watched = self.broadcast.is_some_and(Broadcast::is_watched);
-        if is_watched {
-            self.shoot.stay_ready();
-        }
         let steps = self.steps(is_watched);
+        if let Some(first) = steps.first().filter(|_| is_watched) {
+            // Those after it are prepared while the one before them is seen.
+            match self.prepare(first, observer) {
+                Err(_) if self.begins_again() => return Ok(()),
+                prepared => prepared.map_err(|error| self.ended(error, progress))?,
+            }
+            observer.started(self.frames());
+        }
         let direct = progress.direct.drain(..).map(|(place, sink)| (Slot::Direct(place), sink));
         let mut takers: Vec<(Slot, NamedSink)> = direct.collect();
         for (number, step) in steps.iter().enumerate() {
@@ -140,11 +141,6 @@ impl Making<'_> {
             }
             if takers.is_empty() && !is_watched {
                 continue;
-            }
-            if number == 0 && is_watched {
-                // Those after it are prepared while the one before them is seen.
-                self.prepare(step, observer).map_err(|error| self.ended(error, progress))?;
-                observer.started(steps.iter().map(|step| step.frames.end - step.frames.start).sum());
             }
             let (slots, sinks): (Vec<Slot>, Vec<NamedSink>) = takers.drain(..).unzip();
             let names: Vec<String> = sinks.iter().map(|(name, _)| name.clone()).collect();
@@ -171,7 +167,7 @@ impl Making<'_> {
                         Slot::Part(coding) => progress.missing[step.piece].push(coding),
                     }
                 }
-                if self.broadcast.is_some_and(|broadcast| broadcast.begins_again(self.token)) {
+                if self.begins_again() {
                     return Ok(());
                 }
                 return Err(prepared.map_or_else(|error| self.ended(error, progress), |()| self.interrupted(progress)));
@@ -191,6 +187,16 @@ impl Making<'_> {
         });
         progress.direct.extend(direct);
         Ok(())
+    }
+
+    fn begins_again(&self) -> bool {
+        self.broadcast.is_some_and(|broadcast| broadcast.begins_again(self.token))
+    }
+
+    /// How many frames are drawn.
+    pub fn frames(&self) -> u64 {
+        let drawn = self.pieces.iter().zip(self.drawn).filter(|(_, drawn)| **drawn);
+        drawn.map(|(piece, _)| piece.frames.end - piece.frames.start).sum()
     }
 
     /// What is drawn, in order: pieces, or seconds of them where they are painted while somebody watches.
@@ -255,45 +261,6 @@ impl Making<'_> {
         }
     }
 
-    /// Does that while what is seen after it is being prepared.
-    fn beside<R>(
-        &self,
-        following: &[Step],
-        observer: &dyn FilmObserver,
-        work: impl FnOnce() -> R,
-    ) -> (R, Result<(), FilmError>) {
-        let is_done = AtomicBool::new(false);
-        std::thread::scope(|threads| {
-            let preparing = threads.spawn(|| {
-                let Some((next, later)) = following.split_first() else { return Ok(()) };
-                self.prepare(next, &Aside(observer))?;
-                // Short ones are over before what comes after them is ready.
-                for step in later.iter().take(2) {
-                    if is_done.load(Ordering::Relaxed) {
-                        break;
-                    }
-                    self.shoot.prepare(&step.frames, &Aside(observer), self.token)?;
-                }
-                Ok(())
-            });
-            let result = work();
-            is_done.store(true, Ordering::Relaxed);
-            (result, preparing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-        })
-    }
-
-    /// Gets frames ready to be drawn, and paints them where they are painted.
-    fn prepare(&self, step: &Step, observer: &dyn FilmObserver) -> Result<(), FilmError> {
-        let is_cut = || self.broadcast.is_some_and(Broadcast::is_cut);
-        let mut goes_on = |_: crate::PaintedFrame<'_>| match is_cut() {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        };
-        let wanted = self.cut.frames_of_shots([step.frames.clone()]);
-        self.timed(|| self.shoot.paint(&wanted, &mut goes_on, observer, self.token))?;
-        self.shoot.prepare(&step.frames, observer, self.token)
-    }
-
     /// What is said where it ends before its end.
     pub fn interrupted(&self, progress: &Progress) -> FilmError {
         let is_kept = self.job.named().any(|named| named.film.is_some());
@@ -333,15 +300,23 @@ impl Making<'_> {
         progress.broken.push((coding, error));
     }
 
-    /// Joins pieces to films, and completes the outputs that took every frame. What failed has no output.
+    /// Makes all outputs whole, and tells those who watch that they are.
     ///
     /// # Errors
     /// Where it is interrupted.
-    pub fn put_together(
-        &self,
-        progress: &mut Progress,
-        observer: &dyn FilmObserver,
-    ) -> Result<(Vec<FilmOutput>, Vec<FilmError>), FilmError> {
+    pub fn finish(&self, progress: &mut Progress, observer: &dyn FilmObserver) -> Result<Finished, FilmError> {
+        observer.finishing();
+        let began = Instant::now();
+        let finished = self.put_together(progress, observer);
+        progress.joined = began.elapsed();
+        if let Some(broadcast) = self.broadcast {
+            broadcast.files_done();
+        }
+        finished
+    }
+
+    /// Joins pieces to films, and completes the outputs that took every frame.
+    fn put_together(&self, progress: &mut Progress, observer: &dyn FilmObserver) -> Result<Finished, FilmError> {
         let job = self.job;
         let sounds = self.cut.cues();
         if !sounds.is_empty()
@@ -389,7 +364,7 @@ impl Making<'_> {
             let names: Vec<String> = job.of_coding(coding).collect();
             FilmError::Part { outputs: names.join(", "), source: Box::new(error) }
         }));
-        Ok((outputs, failures))
+        Ok(Finished { outputs, failures })
     }
 
     /// Ends outputs in GStreamer's words where the film was interrupted: their files are theirs, and may be of use as far

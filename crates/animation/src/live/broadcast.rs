@@ -242,10 +242,9 @@ impl Broadcast {
         stays && !self.is_over() && !token.is_finishing()
     }
 
-    /// At the end of what is played, when files are complete: whether it is to be played once more. With a page, that is
-    /// for those who look at it to say, and is waited for.
+    /// At the end of what is played: whether it is to be played once more. With a page, that is for those who look at it to
+    /// say, and is waited for.
     pub fn plays_again(&self, token: &CancelToken) -> bool {
-        self.files_done();
         self.is_waiting.store(true, Ordering::Relaxed);
         let again = loop {
             if token.is_finishing() || self.is_over() {
