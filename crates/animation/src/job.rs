@@ -103,7 +103,11 @@ impl AnimateJob {
                     return refuse("--relative", name, "the portrait's FLAME coefficients are not known");
                 }
                 if self.measure_every.is_some() {
-                    return refuse("--measure", name, "what is measured are ARKit shapes, what is asked is FLAME");
+                    return refuse(
+                        "--measure",
+                        name,
+                        "what is asked is FLAME: `moue measure` compares the film with it",
+                    );
                 }
             }
         }

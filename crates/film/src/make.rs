@@ -227,11 +227,11 @@ pub fn film(
     let mut interrupted = None;
     let Finished { outputs, failures: mut lost } = match finished {
         Err(FilmError::Interrupted(kept)) => {
+            let outputs = making.end_raw(&mut progress, observer);
             // Why a stream ended explains why the film did.
             if let Some(problem) = streams.first().filter(|_| !token.is_finishing()) {
                 return Err(FilmError::Stream { problem: problem.clone(), kept });
             }
-            let outputs = making.end_raw(&mut progress, observer);
             if live.is_empty() && outputs.is_empty() {
                 return Err(FilmError::Interrupted(kept));
             }

@@ -159,6 +159,14 @@ impl Making<'_> {
                     }
                 }
             }
+            if step.ends && is_whole {
+                self.close(step.piece, &mut takers, progress, observer);
+                for shot in piece.shots.iter().map(|shot| &self.storyboard.shots[*shot].name) {
+                    if !progress.shots.contains(shot) {
+                        progress.shots.push(shot.clone());
+                    }
+                }
+            }
             let is_last = number + 1 == steps.len();
             if !is_whole || prepared.is_err() || self.token.is_finishing() && !is_last {
                 for (slot, sink) in takers {
@@ -171,14 +179,6 @@ impl Making<'_> {
                     return Ok(());
                 }
                 return Err(prepared.map_or_else(|error| self.ended(error, progress), |()| self.interrupted(progress)));
-            }
-            if step.ends {
-                self.close(step.piece, &mut takers, progress, observer);
-                for shot in piece.shots.iter().map(|shot| &self.storyboard.shots[*shot].name) {
-                    if !progress.shots.contains(shot) {
-                        progress.shots.push(shot.clone());
-                    }
-                }
             }
         }
         let direct = takers.into_iter().filter_map(|(slot, sink)| match slot {
