@@ -358,7 +358,11 @@ impl Broadcast {
         if self.page.is_none() && self.metrics.is_none() {
             return;
         }
-        let report = lock(&self.monitor).as_ref().map_or_else(Report::default, Monitor::report);
+        // Together: what a run gave is not to be counted a second time when the next one begins between the two.
+        let (report, before) = {
+            let now = lock(&self.monitor);
+            (now.as_ref().map_or_else(Report::default, Monitor::report), lock(&self.before).clone())
+        };
         let (dropped, latency) = *lock(&self.heard);
         let shown = self.shown.load(Ordering::Relaxed);
         let stream = |leg: &Leg| {
@@ -379,7 +383,7 @@ impl Broadcast {
             latency,
             report: &report,
             files: &self.files,
-            before: &lock(&self.before),
+            before: &before,
             fates: &fates,
             streams: self.legs.iter().map(stream).collect(),
         });
